@@ -1,0 +1,44 @@
+# Two commands are enough: `make run` goes the whole way, `make test` checks everything.
+# Each target is a chain of tasks; write your own below. JOB chooses the job for a whole chain: make run JOB=mine
+
+PYTHON ?= python3
+ARGS ?=
+INV := $(if $(JOB),INVOKE_JOB=$(JOB) ).venv/bin/invoke
+
+.PHONY: help run daily steps test venv venv-test clean
+
+help:
+	@echo 'make run     from a fresh clone to a trained model: setup data build push run'
+	@echo 'make daily   after an edit: build push run'
+	@echo 'make test    style, types and tests'
+	@echo 'make clean   remove what can be made again (the local account keeps its data: inv local.reset)'
+	@echo 'then: .venv/bin/invoke --list'
+
+run: venv
+	$(INV) setup data build push run
+
+daily: venv
+	$(INV) build push run
+
+# The same steps work one by one, in three lines or in two CI jobs: what they hand on lies in .spcs/.
+steps: venv
+	$(INV) build
+	$(INV) push
+	$(INV) run
+
+test: venv-test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest $(ARGS)
+
+venv:
+	@$(PYTHON) -m spcs.venv
+
+venv-test:
+	@$(PYTHON) -m spcs.venv --test
+
+clean:
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local_account down; fi
+	rm -rf .venv .spcs .mypy_cache .ruff_cache .pytest_cache
+	find spcs app local_account benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

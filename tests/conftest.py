@@ -1,0 +1,104 @@
+"""Fixtures for tests that run the project as a user does. `tests/support.py` holds what they are made of.
+
+A test marked `engine` runs real containers. Without an engine it is skipped with the reason; where `.ci/engine` has
+promised one (SPCS_TEST_DOCKERS), a missing engine fails the test instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import support
+from tests.support import Client, Outcome, Project
+
+
+def pytest_report_header() -> str:
+    found, why = support.clients()
+    return "engine: " + (", ".join(f"{c} (engine {c.engine})" for c in found) or f"none; {why}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(pytest_report_header())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "docker_client" in metafunc.fixturenames:
+        found, _ = support.clients()
+        metafunc.parametrize("docker_client", found or [None], ids=[c.version for c in found] or ["none"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    needing = [item for item in items if item.get_closest_marker("engine")]
+    if needing and (why := support.lacking()):
+        if "SPCS_TEST_DOCKERS" in os.environ:
+            raise pytest.UsageError(f"an engine was promised by SPCS_TEST_DOCKERS: {why}")
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(autouse=True)
+def settings_of_this_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tests with real containers see `INVOKE_*`, by which `.ci/engine` names the base image it made."""
+    if not request.node.get_closest_marker("engine"):
+        for name in [name for name in os.environ if name.startswith("INVOKE_")]:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def docker_clients() -> tuple[Client, ...]:
+    """All docker commands that reach the engine. To run once with each, ask for `docker_client`."""
+    return support.clients()[0]
+
+
+@pytest.fixture
+def base_image() -> str:
+    """The base that images are built from in this run."""
+    return os.environ.get("INVOKE_IMAGE_BASE") or support.settings_base()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Makes projects: `project()`, `project(docker=client)` for one docker command, `project(engine=False)` for none.
+
+    Each is what a fresh clone has, with a local account, a Snowflake home and nothing else of its own. Their accounts
+    are reset at the end.
+    """
+    made: list[Project] = []
+
+    def make(*, engine: bool = True, docker: Client | None = None) -> Project:
+        folder = tmp_path / f"project{len(made) or ''}"
+        home = tmp_path / "snowflake"
+        home.mkdir(exist_ok=True)
+        env = {"SPCS_LOCAL_ROOT": str(folder / ".local"), "SNOWFLAKE_HOME": str(home)}
+        if not engine:
+            nowhere = f"unix://{tmp_path / 'no-engine.sock'}"
+            env |= {"DOCKER_HOST": nowhere, "CONTAINER_HOST": nowhere}
+        if docker:
+            first = tmp_path / f"bin{len(made)}"
+            first.mkdir()
+            (first / "docker").symlink_to(docker.path)
+            env["PATH"] = f"{first}{os.pathsep}{os.environ['PATH']}"
+        made.append(Project(support.copy_project(folder), env))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def inv(project: Callable[..., Project]) -> Callable[..., Outcome]:
+    """`inv("build", "push")`: the tasks as typed, in one project for the whole test."""
+    return project().inv
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fails the run (at its last test) if a server, a job's process or a container outlives it; ends them, too."""
+    yield
+    left = support.end_strays(tmp_path_factory.getbasetemp())
+    assert not left, "left behind by the tests and ended now:\n" + "\n".join(left)
