@@ -1,0 +1,90 @@
+"""What can go wrong, said once: what happened, why, and the command that mends it.
+
+A `Problem` may be raised anywhere behind a task. It is an `invoke.Exit`, so Invoke itself catches it at the border,
+prints the text on stderr and leaves with the exit code. A traceback therefore always means a bug of ours.
+
+Exit codes: 0 done, 1 the job failed or was cancelled, 2 wrong words or settings, 3 not ready, 4 Snowflake refused,
+5 build or push failed, 130 left with Ctrl-C while the job goes on.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+from invoke.exceptions import Exit
+
+
+class Problem(Exit):
+    """A failure a user can act on: `what` happened, `why`, and `fix`, the command or edit that mends it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, why: str = "", fix: str = "", *, code: int | None = None) -> None:
+        super().__init__(message=_text(what, why, fix), code=self.exit_code if code is None else code)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return self.message or ""
+
+
+class JobFailed(Problem):
+    """The job ended in FAILED, CANCELLED or INTERNAL_ERROR."""
+
+    exit_code = 1
+
+
+class SettingsProblem(Problem):
+    """A word on the command line, a key or value of the settings, a template or a specification is wrong."""
+
+    exit_code = 2
+
+
+class NotReady(Problem):
+    """Something the command needs is not there yet: an engine, the local account, an object of the account."""
+
+    exit_code = 3
+
+
+class Refused(Problem):
+    """Snowflake answered with an error; `errno` and `sqlstate` are its own, where it gave them."""
+
+    exit_code = 4
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, errno: int | None = None, sqlstate: str | None = None
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.errno = errno
+        self.sqlstate = sqlstate
+
+
+class BuildFailed(Problem):
+    """The image could not be built or pushed."""
+
+    exit_code = 5
+
+
+class Left(Problem):
+    """The user left with Ctrl-C; the job goes on."""
+
+    exit_code = 130
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` for the closest of `known`, or the empty string when nothing is close."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _text(what: str, why: str, fix: str) -> str:
+    lines = [what]
+    if why:
+        lines += [f"  {line}".rstrip() for line in why.splitlines()]
+    if fix:
+        first, *rest = fix.splitlines()
+        lines += [f"  fix: {first}", *(f"       {line}".rstrip() for line in rest)]
+    return "\n".join(lines)
