@@ -1,0 +1,135 @@
+"""What decides an image, and the tag that follows from it.
+
+The files are read once, into memory: what is hashed is what reaches the builder, even if someone edits meanwhile. The
+hash knows nothing of times, of bytecode, or of which builder is at hand (both give the same files).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from spcs.errors import SettingsProblem
+from spcs.pins import Split
+
+Kind = Literal["container", "process"]
+"""What the image holds: everything from a base up, or only the code, for a process on the local account."""
+
+TAG_LENGTH = 12
+# One date for all staged files keeps the layer's bytes, and so its digest, the same from build to build.
+DATE = 315532800
+NEVER = ("__pycache__",)
+NEVER_SUFFIXES = (".pyc", ".pyo")
+
+
+@dataclass(frozen=True)
+class ContextFile:
+    """One file of the build context: its path there (with `/`), its bytes, whether it may be executed."""
+
+    path: str
+    content: bytes = field(repr=False)
+    executable: bool = False
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """An image to be: `dockerfile` is the text for any builder, `dockerfile_buildkit` the one with cache mounts.
+
+    `code` are the top-level paths of `files` that are the user's program. `labels` say where the image came from; they
+    are no part of its identity, so a new commit with the same files does not make a new image.
+    """
+
+    repository_url: str
+    name: str
+    base: str
+    dockerfile: str
+    dockerfile_buildkit: str
+    files: tuple[ContextFile, ...]
+    code: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    platform: str = "linux/amd64"
+
+
+def collect(root: Path, paths: Iterable[str]) -> tuple[ContextFile, ...]:
+    """Read the files and folders `paths` below `root`: no hidden file, no bytecode; raises SettingsProblem."""
+    return tuple(file for path in paths for file in _under(root, Path(path)))
+
+
+def requirement_files(pins: Split) -> tuple[ContextFile, ...]:
+    """The requirement files that the image's layers install; none for an empty half."""
+    halves = {"requirements-heavy.txt": pins.heavy, "requirements-light.txt": pins.light}
+    return tuple(ContextFile(name, _text(lines)) for name, lines in halves.items() if lines)
+
+
+def fingerprint(plan: ImagePlan, kind: Kind) -> str:
+    """The sha256 (64 hex digits) of everything that decides what is in the image."""
+    digest = hashlib.sha256()
+    for part in (kind, plan.base, plan.platform, plan.dockerfile, *plan.code, *plan.entrypoint):
+        _add(digest, part.encode())
+    for file in sorted(plan.files, key=lambda file: file.path):
+        _add(digest, file.path.encode())
+        _add(digest, b"x" if file.executable else b"-")
+        _add(digest, file.content)
+    return digest.hexdigest()
+
+
+def reference(plan: ImagePlan, kind: Kind) -> str:
+    """`<repository_url>/<name>:<12 hex>`, the name under which the image is built, pushed and run."""
+    return f"{plan.repository_url}/{plan.name}:{fingerprint(plan, kind)[:TAG_LENGTH]}"
+
+
+def stage(plan: ImagePlan, dockerfile: str, folder: Path) -> None:
+    """Make `folder` the build context: `dockerfile` and the plan's files, nothing else, modes and dates normalised."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in (ContextFile("Dockerfile", dockerfile.encode()), *plan.files):
+        target = folder / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.content)
+        target.chmod(0o755 if file.executable else 0o644)
+    for path in (*folder.rglob("*"), folder):
+        if path.is_dir():
+            path.chmod(0o755)
+        os.utime(path, (DATE, DATE))
+
+
+def _under(root: Path, path: Path) -> Iterator[ContextFile]:
+    """The files at `path` (relative to `root`), in the order of their names."""
+    full = root / path
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise SettingsProblem(
+            f"image code: '{path}' is not a path below the project", fix="see image.code in invoke.yaml"
+        )
+    if full.is_symlink():
+        raise SettingsProblem(
+            f"image code: {path} is a symbolic link", why="what it points to would not be in the image",
+            fix="put the file itself there",
+        )  # fmt: skip
+    if full.is_dir():
+        for entry in sorted(full.iterdir()):
+            if not _left_out(entry):
+                yield from _under(root, path / entry.name)
+    elif full.is_file():
+        yield ContextFile(path.as_posix(), full.read_bytes(), bool(full.stat().st_mode & 0o100))
+    else:
+        raise SettingsProblem(f"image code: there is no file or folder {path}", fix="see image.code in invoke.yaml")
+
+
+def _left_out(path: Path) -> bool:
+    return path.name.startswith(".") or path.name in NEVER or path.suffix in NEVER_SUFFIXES
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _add(digest: hashlib._Hash, part: bytes) -> None:
+    """Add one part with its length, so that no two lists of parts look the same."""
+    digest.update(len(part).to_bytes(8, "big"))
+    digest.update(part)

@@ -1,0 +1,319 @@
+"""Real images, with every docker client at hand: the same files from each builder, and only the code is re-sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+from spcs.errors import BuildFailed, NotReady
+from spcs.image import ImagePlan, Receipt, build, detect, push
+from spcs.image.docker import ContainerEngine
+from tests.images import Served, make_plan, registry, write_code
+from tests.support import Client, clients
+
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+OPTIONS = ("--network", "host")  # the base may reach its package index by this machine's network alone
+
+
+class Desk:
+    """A project folder, one docker client, and the registry it pushes to. `made` notes the images it builds."""
+
+    def __init__(self, root: Path, base: str, served: Served, docker: Path, made: set[str]) -> None:
+        self.root, self.base, self.served, self.docker, self.made = root, base, served, docker, made
+        self.state = root / ".spcs"
+        self.said: list[str] = []
+        if not root.exists():
+            write_code(root)
+
+    def plan(self, **settings: object) -> ImagePlan:
+        url = self.served.repository_url
+        return make_plan(self.root, base=self.base, repository_url=url, **settings)  # type: ignore[arg-type]
+
+    @property
+    def engine(self) -> ContainerEngine:
+        return cast(ContainerEngine, detect("docker", self.state, local_account=True))
+
+    def build(self, plan: ImagePlan | None = None, dry: bool = False) -> Receipt:
+        plan = plan or self.plan()
+        say = self.said.append
+        done = build(plan, self.engine, job="train", state=self.state, options=OPTIONS, say=say, dry=dry)
+        self.made.add(done.ref)
+        return done
+
+    def push(self, plan: ImagePlan | None = None) -> Receipt:
+        token = self.served.door.token
+        say = self.said.append
+        return push(plan or self.plan(), self.engine, job="train", state=self.state, token=token, say=say)
+
+    def run(self, ref: str, *words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [str(self.docker), "run", "--rm", ref, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+
+def remove(docker: Path, images: set[str]) -> None:
+    subprocess.run([str(docker), "image", "rm", "-f", *images], capture_output=True, check=False)
+    images.clear()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with registry(tmp_path_factory.mktemp("registry")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[set[str]]:
+    """The images built by the tests of this file: a later test may find an earlier one's. Removed at the end."""
+    images: set[str] = set()
+    yield images
+    if images:
+        remove(clients()[0][0].path, images)
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    base_image: str,
+    served: Served,
+    docker_client: Client,
+    made: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Desk:
+    use(docker_client, tmp_path / "bin", monkeypatch)
+    desk = Desk(tmp_path / "project", base_image, served, docker_client.path, made)
+    # No client may find what another has built.
+    (desk.root / "app" / "client.txt").write_text(docker_client.version)
+    return desk
+
+
+def use(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `docker` mean this client."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "docker").symlink_to(client.path)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def listing(docker: Path, ref: str) -> dict[str, tuple[object, ...]]:
+    """Every entry of the image's file system: kind, mode, owner, link target, sha256 of the content."""
+    container = subprocess.run([str(docker), "create", ref], capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        with subprocess.Popen([str(docker), "export", container], stdout=subprocess.PIPE) as export:
+            return entries(cast(IO[bytes], export.stdout))
+    finally:
+        subprocess.run([str(docker), "rm", container], capture_output=True, check=True)
+
+
+def entries(stream: IO[bytes]) -> dict[str, tuple[object, ...]]:
+    found: dict[str, tuple[object, ...]] = {}
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for entry in tar:
+            content = tar.extractfile(entry) if entry.isreg() else None
+            digest = hashlib.sha256(content.read()).hexdigest() if content else ""
+            found[entry.name] = (entry.type, entry.mode & 0o7777, entry.uid, entry.gid, entry.linkname, digest)
+    return found
+
+
+def layers(docker: Path, ref: str) -> list[str]:
+    shown = subprocess.run(
+        [str(docker), "image", "inspect", "-f", "{{join .RootFS.Layers \" \"}}", ref],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return shown.stdout.split()
+
+
+def test_every_client_builds_the_same_files(
+    tmp_path: Path, base_image: str, served: Served, docker_clients: tuple[Client, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for client in docker_clients:
+        use(client, tmp_path / "bin", monkeypatch)
+        desk = Desk(tmp_path / "project", base_image, served, client.path, set())
+        ref = desk.build(desk.plan(pins={"six": "1.17.0", "packaging": "26.0"})).ref
+        found[str(client)] = listing(client.path, ref)
+        # The next client must not find this one's image.
+        remove(client.path, desk.made)
+
+    first, *others = found.values()
+    for other in others:
+        assert {path for path in first.keys() | other.keys() if first.get(path) != other.get(path)} == set()
+
+
+def test_image_holds_the_code_and_nothing_stray(desk: Desk) -> None:
+    found = listing(desk.docker, desk.build().ref)
+
+    code = {path.rstrip("/"): entry for path, entry in found.items() if path.startswith("home/app")}
+    names = ["__init__.py", "__main__.py", "client.txt", "tool.sh"]
+    assert sorted(code) == ["home/app", "home/app/app", *(f"home/app/app/{name}" for name in names)]
+    assert {path: entry[1:4] for path, entry in code.items() if "__main__" in path or "tool" in path} == {
+        "home/app/app/__main__.py": (0o644, 0, 0),
+        "home/app/app/tool.sh": (0o755, 0, 0),
+    }
+    assert not [path for path in found if path.startswith(("root/.cache/", "tmp/", "var/cache/pip/"))]
+
+
+def test_program_is_the_first_process_of_an_unprivileged_user(desk: Desk) -> None:
+    assert desk.run(desk.build().ref, "--data", "x") == "uid 1000 pid 1 cwd /home/app --data x\n"
+
+
+def test_packages_are_compiled_and_importable(desk: Desk) -> None:
+    ref = desk.build().ref
+    program = "import six; print(six.__version__, six.__cached__)"
+    done = subprocess.run(
+        [str(desk.docker), "run", "--rm", "--entrypoint", "python", ref, "-c", program + "; open(six.__cached__)"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith("1.17.0 /opt/venv/"), done.stderr
+
+
+def test_sigterm_reaches_the_program(desk: Desk) -> None:
+    ref = desk.build().ref
+    with subprocess.Popen(
+        [str(desk.docker), "run", "--rm", "--name", f"spcs-test-{os.getpid()}", ref, "wait"],
+        stdout=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert "uid 1000" in running.stdout.readline()
+        running.send_signal(signal.SIGTERM)
+        assert running.stdout.readline() == "asked to stop\n"
+    assert running.returncode == 75
+
+
+def test_edited_code_makes_one_new_layer_and_sends_only_that(desk: Desk) -> None:
+    before = desk.build()
+    desk.push()
+    desk.said.clear()
+    (desk.root / "app" / "__main__.py").write_text("print('edited')\n")
+
+    after = desk.build()
+    done = desk.push()
+
+    assert after.tag != before.tag
+    old, new = layers(desk.docker, before.ref), layers(desk.docker, after.ref)
+    assert [a == b for a, b in zip(old, new, strict=True)].count(False) == 1
+    assert f"1 of {len(new)} layers sent" in done.outcome
+    assert desk.run(after.ref) == "edited\n"
+
+
+def test_digest_of_the_receipt_is_what_can_be_pulled(desk: Desk) -> None:
+    desk.build()
+    pushed = desk.push()
+    repository = pushed.ref.rpartition(":")[0]
+    environment = {**os.environ, "DOCKER_CONFIG": str(desk.state / "docker")}
+    by_digest = f"{repository}@{pushed.digest}"
+    subprocess.run([str(desk.docker), "pull", by_digest], env=environment, capture_output=True, check=True)
+    desk.made.add(by_digest)
+
+
+def test_nothing_changed_costs_one_request(desk: Desk) -> None:
+    desk.build()
+    first = desk.push()
+    desk.served.seen.clear()
+    found, there = desk.build(), desk.push()
+    assert (found.changed, there.changed) == (False, False)
+    assert there.digest == first.digest
+    assert len(desk.served.seen) == 1
+
+
+def test_expired_login_is_renewed_while_pushing(desk: Desk) -> None:
+    desk.build()
+    desk.push()
+    desk.served.door.expire()
+    (desk.root / "app" / "__main__.py").write_text(f"print({str(desk.root)!r})\n")
+    desk.build()
+    assert desk.push().changed
+
+
+def test_users_own_docker_configuration_is_left_alone(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk.root / "app" / "new.py").write_text(str(desk.root))
+    users = tmp_path / "users"
+    users.mkdir()
+    environment = {**os.environ, "DOCKER_CONFIG": str(users)}
+    endpoint = f"host={os.environ.get('DOCKER_HOST') or 'unix:///var/run/docker.sock'}"
+    for words in (["create", "mine", "--docker", endpoint], ["use", "mine"]):
+        subprocess.run([str(desk.docker), "context", *words], env=environment, capture_output=True, check=True)
+    before = (users / "config.json").read_bytes()
+    monkeypatch.setenv("DOCKER_CONFIG", str(users))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+
+    desk.build()
+    desk.push()
+
+    assert (users / "config.json").read_bytes() == before
+    ours = json.loads((desk.state / "docker" / "config.json").read_text())
+    assert ours["currentContext"] == "mine"
+
+
+def test_failed_build_shows_the_last_twenty_lines(desk: Desk) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        desk.build(desk.plan(pins={"six": "99.0"}))
+    lines = caught.value.why.splitlines()
+    shown = subprocess.run(
+        [str(desk.docker), "ps", "-aq", "--filter", "status=exited", "--no-trunc", "--format", "{{.Command}}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "requirements-light.txt" not in shown.stdout
+    assert caught.value.code == 5
+    assert len(lines) <= 21
+    assert any("six==99.0" in line for line in lines)
+    assert "a package index does not have one of the pinned versions" in lines[-1]
+    assert "`pins`" in caught.value.fix
+
+
+def test_missing_base_is_said(desk: Desk) -> None:
+    desk.base = "127.0.0.1:1/no/such:base"
+    with pytest.raises(BuildFailed) as caught:
+        desk.build()
+    assert "127.0.0.1:1/no/such:base could not be fetched" in caught.value.why
+
+
+def test_refused_push_is_said_with_its_cure(desk: Desk) -> None:
+    plan = make_plan(desk.root, base=desk.base, repository_url=f"{desk.served.host}/db/schema/missing")
+    desk.build(plan)
+    with pytest.raises(BuildFailed) as caught:
+        desk.push(plan)
+    assert "there is no image repository db/schema/missing" in caught.value.why
+    assert caught.value.fix == "inv setup"
+
+
+def test_push_before_build_is_not_ready(desk: Desk) -> None:
+    (desk.root / "app" / "new.py").write_text(str(desk.root))
+    with pytest.raises(NotReady, match="is not built"):
+        desk.push()
+
+
+def test_dry_build_says_the_command_and_builds_nothing(desk: Desk) -> None:
+    (desk.root / "app" / "new.py").write_text(str(desk.root))
+    planned = desk.build(dry=True)
+    assert f"-t {planned.ref}" in desk.said[0]
+    assert desk.said[0].endswith(f"--network host {desk.state / 'context' / 'train'}")
+    assert desk.engine.find(planned.ref) is None
+
+
+def test_images_are_listed(desk: Desk) -> None:
+    ref = desk.build().ref
+    assert ref in [image.ref for image in desk.engine.images(ref.rpartition(":")[0])]
+
+
+def test_another_light_pin_leaves_the_layers_before_it(desk: Desk) -> None:
+    before = layers(desk.docker, desk.build(desk.plan(pins={"six": "1.17.0"})).ref)
+    after = layers(desk.docker, desk.build(desk.plan(pins={"six": "1.16.0"})).ref)
+    # The last three: the list of light packages, the packages, the code.
+    assert before[:-3] == after[:-3]
+    assert before[-2] != after[-2]

@@ -1,0 +1,150 @@
+"""What tests of images share: a small project to build, and the local account's registry, served on its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from local_account.registry import Registry, Store
+from spcs.image import ImagePlan, collect, requirement_files
+from spcs.pins import split
+from spcs.render import render
+from tests.support import REPO
+
+MAIN = """\
+import os, signal, sys, time
+def leave(*_):
+    print("asked to stop", flush=True)
+    sys.exit(75)
+signal.signal(signal.SIGTERM, leave)
+print("uid", os.getuid(), "pid", os.getpid(), "cwd", os.getcwd(), *sys.argv[1:], flush=True)
+if "wait" in sys.argv:
+    time.sleep(60)
+"""
+
+
+def write_code(root: Path) -> None:
+    """A program in `app/`, with things beside it that belong in no image."""
+    (root / "app").mkdir(parents=True)
+    (root / "app" / "__init__.py").write_text("")
+    (root / "app" / "__main__.py").write_text(MAIN)
+    (root / "app" / "tool.sh").write_text("#!/bin/sh\necho tool\n")
+    (root / "app" / "tool.sh").chmod(0o700)
+    (root / "app" / "__pycache__").mkdir()
+    (root / "app" / "__pycache__" / "__main__.cpython-311.pyc").write_bytes(b"stale")
+    (root / "app" / "old.pyc").write_bytes(b"stale")
+    (root / "app" / ".env").write_text("PASSWORD=secret\n")
+
+
+def make_plan(
+    root: Path,
+    *,
+    repository_url: str = "127.0.0.1:5000/db/schema/images",
+    base: str = "debian:12",
+    pins: dict[str, str] | None = None,
+    code: tuple[str, ...] = ("app",),
+    labels: dict[str, str] | None = None,
+    apt: tuple[str, ...] = (),
+) -> ImagePlan:
+    """The plan of an image of the code in `root`."""
+    pinned = split({"six": "1.17.0"} if pins is None else pins)
+    values = {
+        "base": base, "apt": apt, "heavy": pinned.heavy, "light": pinned.light, "indexes": (), "code": code,
+        "labels": {}, "entrypoint": ("python", "-m", "app"),
+    }  # fmt: skip
+    return ImagePlan(
+        repository_url=repository_url,
+        name="training",
+        base=base,
+        dockerfile=render(REPO, "Dockerfile.j2", {**values, "buildkit": False}),
+        dockerfile_buildkit=render(REPO, "Dockerfile.j2", {**values, "buildkit": True}),
+        files=(*collect(root, code), *requirement_files(pinned)),
+        code=code,
+        entrypoint=("python", "-m", "app"),
+        labels=labels or {},
+    )
+
+
+@dataclass
+class Door:
+    """Who may enter the registry. `token()` issues a session token; `expire()` ends all of them."""
+
+    valid: set[str] = field(default_factory=set)
+    issued: int = 0
+    blind: bool = False  # nobody may look, whoever they are
+
+    def token(self) -> str:
+        self.issued += 1
+        self.valid.add(f"token-{self.issued}")
+        return json.dumps({"token": f"token-{self.issued}", "expires_in": 3600})
+
+    def expire(self) -> None:
+        self.valid.clear()
+
+    def admits(self, authorization: str) -> bool:
+        kind, _, text = authorization.partition(" ")
+        if kind != "Basic":
+            return False
+        user, _, password = base64.b64decode(text).decode().partition(":")
+        return user == "0sessiontoken" and json.loads(password)["token"] in self.valid
+
+    def has_repository(self, database: str, schema: str, name: str) -> bool:
+        return (database, schema, name) == ("db", "schema", "images")
+
+
+@dataclass
+class Served:
+    """A registry that answers at `host`; `seen` are its requests as `METHOD /path`."""
+
+    host: str
+    door: Door
+    seen: list[str]
+
+    @property
+    def repository_url(self) -> str:
+        return f"{self.host}/db/schema/images"
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[Served]:
+    """The local account's registry over HTTP, with one image repository: DB.SCHEMA.IMAGES."""
+    door, seen = Door(), list[str]()
+    app = Starlette(routes=[Mount("/v2", Registry(Store(folder), door).app())])
+
+    async def noting(scope, receive, send):  # type: ignore[no-untyped-def]
+        if scope["type"] == "http":
+            seen.append(f"{scope['method']} {scope['path']}")
+            if door.blind and scope["method"] == "HEAD" and "/manifests/" in scope["path"]:
+                return await Response(status_code=403)(scope, receive, send)
+        await app(scope, receive, send)
+
+    with serve(noting) as host:
+        yield Served(host, door, seen)
+
+
+@contextmanager
+def serve(app: ASGIApp) -> Iterator[str]:
+    """Serve `app` on a free port of the loopback; gives `127.0.0.1:port`."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield f"{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spcs.image.failures import of_build, of_login, of_push
+from tests.images import make_plan, write_code
+
+LOCAL = "127.0.0.1:5000/db/schema/images/training:0123456789ab"
+REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "cure"),
+    [
+        ("ERROR: No matching distribution found for six==9.9.9", "does not have one of the pinned", "`pins`"),
+        ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "`pins`"),
+        ("/bin/sh: 1: python3: not found", "has no python3 with venv", "{apt: [python3, python3-venv]}"),
+        ("pull access denied for debian, repository does not exist", "debian:12 could not be fetched", "image.base"),
+        ("write /x: no space left on device", "disk of the engine is full", "image prune"),
+        ("exec /bin/sh: exec format error", "cannot run linux/amd64", "binfmt"),
+    ],
+)
+def test_failed_build_shows_its_last_lines_and_the_cure(text: str, cause: str, cure: str, tmp_path: Path) -> None:
+    write_code(tmp_path)
+    problem = of_build(make_plan(tmp_path), "train", "with docker (legacy builder)", f"Step 1/2\n{text}")
+    assert problem.code == 5
+    assert problem.why.startswith(f"Step 1/2\n{text}\n")
+    assert cause in problem.why
+    assert cure in problem.fix
+
+
+def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
+    write_code(tmp_path)
+    problem = of_build(make_plan(tmp_path), "train", "with docker (legacy builder)", "boom")
+    assert (problem.why, problem.fix) == ("boom", "inv render --job train shows the Dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("ref", "text", "cause", "cure"),
+    [
+        (
+            LOCAL,
+            "dial tcp 127.0.0.1:5000: connect: connection refused",
+            "nothing answers at 127.0.0.1:5000",
+            "inv local.up",
+        ),
+        (REAL, "dial tcp 1.2.3.4:443: connect: connection refused", "nothing answers at org-acct.reg", "check network"),
+        (
+            REAL,
+            "dial tcp: lookup org-acct: no such host",
+            "there is no registry of the name",
+            "SHOW IMAGE REPOSITORIES",
+        ),
+        (LOCAL, "unauthorized: Authentication Failure", "refused the login", "inv login"),
+        (
+            REAL,
+            "denied: requested access to the resource is denied",
+            "may not write",
+            "GRANT WRITE ON IMAGE REPOSITORY",
+        ),
+        (LOCAL, "name unknown: image repository X does not exist", "no image repository db/schema/images", "inv setup"),
+        (REAL, "net/http: TLS handshake timeout", "the connection to org-acct", "inv push"),
+    ],
+)
+def test_refused_push_names_the_cause_and_the_cure(ref: str, text: str, cause: str, cure: str) -> None:
+    problem = of_push(ref, text)
+    assert problem.code == 5
+    assert cause in problem.why
+    assert problem.why.endswith(text)
+    assert cure in problem.fix
+
+
+def test_refused_login_says_where() -> None:
+    problem = of_login("127.0.0.1:5000", "401: UNAUTHORIZED: log in")
+    assert problem.what == "the registry 127.0.0.1:5000 refused the login"
+    assert "inv login" in problem.fix

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spcs.errors import SettingsProblem
+from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference
+from spcs.image.inputs import stage
+from tests.images import make_plan, write_code
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_code(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def test_reference_is_repository_name_and_twelve_hex_digits(root: Path) -> None:
+    plan = make_plan(root)
+    assert reference(plan, "container") == f"{plan.repository_url}/training:{fingerprint(plan, 'container')[:12]}"
+
+
+def test_same_inputs_give_the_same_hash(root: Path) -> None:
+    assert fingerprint(make_plan(root), "container") == fingerprint(make_plan(root), "container")
+
+
+Change = Callable[[ImagePlan], ImagePlan]
+
+
+def with_file(change: Callable[[ContextFile], ContextFile]) -> Change:
+    return lambda plan: dataclasses.replace(plan, files=(change(plan.files[0]), *plan.files[1:]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda p: dataclasses.replace(p, base="debian:13"), id="base"),
+        pytest.param(lambda p: dataclasses.replace(p, platform="linux/arm64"), id="platform"),
+        pytest.param(lambda p: dataclasses.replace(p, dockerfile=p.dockerfile + "# x\n"), id="dockerfile"),
+        pytest.param(lambda p: dataclasses.replace(p, entrypoint=("python", "x.py")), id="entrypoint"),
+        pytest.param(lambda p: dataclasses.replace(p, files=p.files[1:]), id="a file less"),
+        pytest.param(with_file(lambda f: dataclasses.replace(f, content=f.content + b"#")), id="a file's content"),
+        pytest.param(with_file(lambda f: dataclasses.replace(f, path=f.path + "x")), id="a file's name"),
+        pytest.param(with_file(lambda f: dataclasses.replace(f, executable=not f.executable)), id="a file's mode"),
+    ],
+)
+def test_hash_changes_with(change: Change, root: Path) -> None:
+    plan = make_plan(root)
+    assert fingerprint(change(plan), "container") != fingerprint(plan, "container")
+
+
+def test_hash_changes_with_a_pin_and_with_the_kind_of_image(root: Path) -> None:
+    plan = make_plan(root)
+    assert fingerprint(make_plan(root, pins={"six": "1.16.0"}), "container") != fingerprint(plan, "container")
+    assert fingerprint(plan, "process") != fingerprint(plan, "container")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda root: os.utime(root / "app" / "__main__.py", (1, 1)), id="time"),
+        pytest.param(lambda root: (root / "app" / "new.pyc").write_bytes(b"x"), id="bytecode"),
+        pytest.param(
+            lambda root: (root / "app" / "__pycache__" / "x.txt").write_text("x"), id="a file beside bytecode"
+        ),
+        pytest.param(lambda root: (root / "app" / ".secret").write_text("x"), id="a hidden file"),
+        pytest.param(lambda root: (root / "app" / "__main__.py").chmod(0o600), id="who may read"),
+        pytest.param(lambda root: (root / "notes.txt").write_text("x"), id="a file outside the code"),
+    ],
+)
+def test_hash_does_not_change_with(change: Callable[[Path], object], root: Path) -> None:
+    before = fingerprint(make_plan(root), "container")
+    change(root)
+    assert fingerprint(make_plan(root), "container") == before
+
+
+def test_hash_does_not_change_with_labels_or_the_builder(root: Path) -> None:
+    plan = make_plan(root)
+    other = dataclasses.replace(plan, labels={"revision": "abc"}, dockerfile_buildkit="FROM x")
+    assert fingerprint(other, "container") == fingerprint(plan, "container")
+
+
+def test_moving_bytes_between_neighbours_changes_the_hash(root: Path) -> None:
+    plan = make_plan(root)
+    one = dataclasses.replace(plan, files=(ContextFile("a", b"bc"), ContextFile("d", b"")))
+    other = dataclasses.replace(plan, files=(ContextFile("a", b"b"), ContextFile("cd", b"")))
+    assert fingerprint(one, "container") != fingerprint(other, "container")
+
+
+def test_only_code_is_collected(root: Path) -> None:
+    assert [file.path for file in collect(root, ["app"])] == ["app/__init__.py", "app/__main__.py", "app/tool.sh"]
+
+
+def test_single_file_can_be_the_code(root: Path) -> None:
+    (root / "main.py").write_text("pass\n")
+    assert collect(root, ["main.py"]) == (ContextFile("main.py", b"pass\n", False),)
+
+
+@pytest.mark.parametrize("path", ["nothing", "../outside", "/etc/hostname", "."])
+def test_path_that_is_not_in_the_project_is_an_error(path: str, root: Path) -> None:
+    with pytest.raises(SettingsProblem, match="image code"):
+        collect(root, [path])
+
+
+def test_symbolic_link_is_an_error(root: Path) -> None:
+    (root / "app" / "link.py").symlink_to(root / "app" / "__main__.py")
+    with pytest.raises(SettingsProblem, match=r"app/link\.py is a symbolic link"):
+        collect(root, ["app"])
+
+
+def test_staged_folder_holds_exactly_the_plan(root: Path, tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "left-over").write_text("x")
+
+    stage(make_plan(root, pins={"six": "1.17.0", "torch": "2.13.0"}), "FROM x\n", context)
+
+    assert sorted(str(path.relative_to(context)) for path in context.rglob("*")) == [
+        "Dockerfile", "app", "app/__init__.py", "app/__main__.py", "app/tool.sh", "requirements-heavy.txt",
+        "requirements-light.txt",
+    ]  # fmt: skip
+    assert (context / "Dockerfile").read_text() == "FROM x\n"
+    assert (context / "requirements-heavy.txt").read_text() == "torch==2.13.0\n"
+
+
+def test_staged_modes_and_dates_are_normal_whatever_the_umask(root: Path, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        stage(make_plan(root), "FROM x\n", tmp_path / "context")
+    finally:
+        os.umask(before)
+
+    found = {path.name: path.stat() for path in (tmp_path / "context").rglob("*")}
+    modes = {name: stat.S_IMODE(status.st_mode) for name, status in found.items()}
+    assert (modes["app"], modes["tool.sh"], modes["__main__.py"], modes["Dockerfile"]) == (0o755, 0o755, 0o644, 0o644)
+    assert len({status.st_mtime for status in found.values()}) == 1
