@@ -1,0 +1,308 @@
+"""A connection to an account. The only file that imports the Snowflake connector, and only once it has to.
+
+The same code works with versions 5 and 4 of the connector.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import re
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spcs.account import connections, errors, sql
+from spcs.errors import Refused, SettingsProblem
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+T = TypeVar("T")
+
+APPLICATION = "spcs_invoke"
+FIRST_POLL, LONGEST_POLL = 0.05, 1.0
+NO_NEWS = 30.0  # seconds after which a statement that the account has never heard of is given up
+_TRANSFERRED = ("UPLOADED", "SKIPPED", "DOWNLOADED")
+
+
+@dataclass(frozen=True)
+class StageFile:
+    """One row of LIST: `name` as Snowflake gives it (the stage's name in lower case comes first), `size` in bytes."""
+
+    name: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text that never shows when printed; `reveal()` gives it."""
+
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        return self.text
+
+
+class Account:
+    """Runs statements in one session, which begins with the first of them. Rows are dictionaries with lower-case keys.
+
+    Every method raises Problems only: NotReady where nobody answers, `Missing` where an object is not there, `Refused`
+    (with Snowflake's `errno`) otherwise. Ctrl-C is answered at once, whatever the connector is doing.
+
+    With `dry` nothing is connected to and nothing happens: each method says the SQL it would send and returns nothing.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        name: str,
+        dry: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`params` are the connector's, as `resolve` gives them, with role, database, schema and warehouse if wanted.
+
+        A database, schema or warehouse that does not exist is left unset by Snowflake; a role that does not is refused.
+        """
+        self.name = name
+        self._params = dict(params)
+        self._role = str(params.get("role", ""))
+        self._dry = dry
+        self._say = say
+        self._connection: SnowflakeConnection | None = None
+        self._opening = threading.Lock()
+        self._stays = False
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Run a short statement and return its rows."""
+        if self._dry:
+            return self._only_said(statement)
+        rows = self._call(lambda connection: _rows(_dictionaries(connection).execute(statement)), statement)
+        self._role = _role_taken(statement) or self._role  # messages name it
+        return rows
+
+    def statement(self, statement: str, *, abort_on_interrupt: bool = False) -> list[dict[str, Any]]:
+        """Run a statement that may take long: submit it, ask now and then, fetch its rows.
+
+        Ctrl-C raises KeyboardInterrupt and leaves the statement running, unless `abort_on_interrupt`. USE and ALTER
+        SESSION belong in `query`: what they do to a session from an asynchronous statement is not documented.
+        """
+        if self._dry:
+            return self._only_said(statement)
+        query_id = self._call(lambda connection: _submit(connection, statement), statement)
+        try:
+            self._wait(query_id, statement)
+        except KeyboardInterrupt:
+            if abort_on_interrupt:
+                self._call(lambda connection: connection.cursor().abort_query(query_id), statement)
+            raise
+        return self._call(lambda connection: _rows(_dictionaries(connection).query_result(query_id)), statement)
+
+    def put(self, file: Path, stage_dir: str) -> None:
+        """Upload one file as it is, under its own name, over what is there."""
+        if not self._dry and not file.is_file():
+            raise SettingsProblem(f"There is no file {file}.")
+        _check_transfer(self.query(sql.put(file, stage_dir)))
+
+    def get(self, stage_path: str, directory: Path) -> list[Path]:
+        """Download the file, or all files at any depth of the folder, at `stage_path`; returns where they are now.
+
+        Only base names are kept: two files of one name in different folders become one.
+        """
+        if not self._dry:
+            directory.mkdir(parents=True, exist_ok=True)
+        rows = self.query(sql.get(stage_path, directory))
+        _check_transfer(rows)
+        return [directory / str(row["file"]).rpartition("/")[2] for row in rows]
+
+    def list_stage(self, stage_path: str) -> list[StageFile]:
+        """List the files below a stage path, sorted by name."""
+        rows = self.query(sql.list_files(stage_path))
+        files = (StageFile(str(row["name"]), int(row["size"]), str(row.get("md5") or "")) for row in rows)
+        return sorted(files, key=lambda file: file.name)
+
+    def current_user(self) -> str:
+        """Return the name of the session's user; empty in dry mode."""
+        rows = self.query(sql.current_session())
+        return str(rows[0]["user_name"]) if rows else ""
+
+    def registry_token(self) -> Secret:
+        """Return the image registry's password for user `0sessiontoken`: a JSON text, good for about an hour.
+
+        From here on the session is not logged out at the end, since the token would die with it.
+        """
+        if self._dry:
+            self._say("ask for a registry token of the session")
+            return Secret("")
+        with _quiet():
+            answer = self._call(_issue_token, "")
+        self._stays = True
+        token = {"token": answer["sessionToken"], "expires_in": answer.get("validityInSecondsST", 3600)}
+        return Secret(json.dumps(token))
+
+    def close(self) -> None:
+        """Log out, unless a token of this session is in use elsewhere. Never raises; may be called again."""
+        atexit.unregister(self.close)
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._stays:
+            _leave_open(connection)
+        else:
+            with suppress(Exception), _quiet():
+                connection.close(retry=False)
+
+    def _only_said(self, statement: str) -> list[dict[str, Any]]:
+        self._say(f"{statement};")
+        return []
+
+    def _wait(self, query_id: str, statement: str) -> None:
+        delay, silence = FIRST_POLL, 0.0
+        while True:
+            status = self._call(lambda connection: connection.get_query_status(query_id), statement)
+            if not self._opened().is_still_running(status):
+                return
+            silence = silence + delay if status.name == "NO_DATA" else 0.0
+            if silence > NO_NEWS:
+                raise Refused("The account has no news of a statement it took.", f"query {query_id}\nin: {statement}")
+            time.sleep(delay)
+            delay = min(delay * 1.5, LONGEST_POLL)
+
+    def _call(self, use: Callable[[SnowflakeConnection], T], statement: str) -> T:
+        connection = self._opened()
+        return self._explained(lambda: use(connection), statement)
+
+    def _explained(self, call: Callable[[], T], statement: str = "") -> T:
+        try:
+            return _interruptible(call)
+        except Exception as error:
+            if not _is_connectors(error):
+                raise
+            failure = errors.failure(
+                error,
+                sql=statement,
+                role=self._role,
+                connection=self.name,
+                place=connections.place(self.name),
+            )
+            raise errors.problem(failure) from error
+
+    def _opened(self) -> SnowflakeConnection:
+        with self._opening:
+            if self._connection is None:
+                self._connection = self._open()
+                atexit.register(self.close)
+            return self._connection
+
+    def _open(self) -> SnowflakeConnection:
+        import snowflake.connector
+
+        self._check_listening()
+        logging.getLogger("snowflake").setLevel(logging.CRITICAL)
+        parameters = _for_version(snowflake.connector.__version__) | {"application": APPLICATION} | self._params
+        try:
+            with _quiet():
+                return self._explained(lambda: snowflake.connector.connect(**parameters))
+        except OSError as error:  # a key or token file, which version 4 opens itself
+            what = f"A file of connection {self.name!r} cannot be read."
+            raise SettingsProblem(what, str(error), f"edit {connections.place(self.name)}") from error
+
+    def _check_listening(self) -> None:
+        """The connector tries a closed port again and again; on this machine one look is enough."""
+        if self.name != connections.LOCAL:
+            return
+        try:
+            socket.create_connection((self._params["host"], self._params["port"]), timeout=2).close()
+        except OSError as error:
+            raise errors.unreachable(self.name, connections.place(self.name), str(error)) from error
+
+
+def _interruptible(call: Callable[[], T]) -> T:
+    """Run `call` on a thread of its own and wait for it.
+
+    Version 5 is native code that holds Ctrl-C back until it returns, and loses it when it strikes inside its log
+    callback. A waiting main thread gets it at once; the abandoned thread ends with the process.
+    """
+    outcome: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)  # a join without end can't be interrupted on Windows
+    if failed:
+        raise failed[0]
+    return outcome[0]
+
+
+def _for_version(version: str) -> dict[str, Any]:
+    if int(version.split(".")[0]) < 5:
+        return {}
+    # Said outright, or version 5 warns; `auto_cleanup` off because `close` is ours to call.
+    return {"auto_cleanup": False, "enable_server_session_keep_alive_auto_detection": True}
+
+
+def _quiet() -> warnings.catch_warnings[None]:
+    return warnings.catch_warnings(action="ignore")
+
+
+def _dictionaries(connection: SnowflakeConnection) -> Any:
+    from snowflake.connector import DictCursor
+
+    return connection.cursor(DictCursor)
+
+
+def _rows(cursor: Any) -> list[dict[str, Any]]:
+    return [{key.lower(): value for key, value in row.items()} for row in cursor.fetchall()]
+
+
+def _role_taken(statement: str) -> str:
+    found = re.fullmatch(r"\s*USE\s+ROLE\s+(\S+)\s*", statement, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _submit(connection: SnowflakeConnection, statement: str) -> str:
+    return str(connection.cursor().execute_async(statement)["queryId"])
+
+
+def _issue_token(connection: SnowflakeConnection) -> dict[str, Any]:
+    # The same private call as Snowflake's CLI; both versions of the connector have it.
+    answer: dict[str, Any] = connection.rest._token_request("ISSUE")
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def _leave_open(connection: SnowflakeConnection) -> None:
+    """Version 4 logs out when the process ends, unless told not to."""
+    goodbye = getattr(connection, "_close_at_exit", None)
+    if goodbye is not None:
+        atexit.unregister(goodbye)
+
+
+def _check_transfer(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if str(row.get("status", "")).upper() not in _TRANSFERRED:
+            name = row.get("source") or row.get("file")
+            raise Refused(f"The file {name} was not transferred.", str(row.get("message") or ""))
+
+
+def _is_connectors(error: BaseException) -> bool:
+    return any(each.__module__.startswith("snowflake.connector") for each in type(error).__mro__)

@@ -1,0 +1,171 @@
+"""Which account a word means: `local` is the account on this machine, any other an entry of the user's own files.
+
+Those are the files that Snowflake's CLI and connector read, found and combined as they do it: `connections.toml`, else
+the `[connections.*]` of `config.toml`, in SNOWFLAKE_HOME or the platform's folder; on top what the environment says in
+SNOWFLAKE_CONNECTIONS_<NAME>_<KEY>; and SNOWFLAKE_<KEY> for a key that is still missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spcs.errors import NotReady, SettingsProblem, did_you_mean
+
+LOCAL = "local"
+# What the environment may set; SNOWFLAKE_CONNECTIONS_DEV_EU_USER is for `dev_eu`, and no key `eu_user` of `dev`.
+_KEYS = frozenset(
+    {"account", "user", "password", "passcode", "host", "port", "protocol", "region", "authenticator"}
+    | {"role", "warehouse", "database", "schema", "token", "token_file_path", "workload_identity_provider"}
+    | {"private_key_file", "private_key_path", "private_key_raw", "private_key_passphrase", "private_key_file_pwd"}
+    | {"oauth_client_id", "oauth_client_secret", "oauth_token_request_url", "oauth_scope"}
+)
+# The CLI's names for what the connector calls otherwise.
+_ALIASES = {"private_key_path": "private_key_file", "private_key_passphrase": "private_key_file_pwd"}
+_SAMPLE = """\
+[{name}]
+account = "<organization>-<account>"
+user = "<your user>"
+authenticator = "externalbrowser"     # or: private_key_file = "<path of your key>", authenticator = "SNOWFLAKE_JWT"
+"""
+
+
+def resolve(setting: str, project_root: Path) -> dict[str, Any]:
+    """Return the connector's parameters for the setting `connection`.
+
+    Raises SettingsProblem where there is no such entry or a file is not as it must be, and NotReady where the local
+    account has never been started.
+    """
+    if setting == LOCAL:
+        return _local(_local_root(project_root))
+    files = _entries()
+    entry = files.get(setting, {}) | _environment(f"SNOWFLAKE_CONNECTIONS_{setting.upper()}_")
+    if setting not in files and "account" not in entry:
+        raise _unknown(setting, sorted(files))
+    named = {_ALIASES.get(key, key): value for key, value in (_environment("SNOWFLAKE_") | entry).items()}
+    return _with_key(named)
+
+
+def place(setting: str) -> str:
+    """Say where the connection's entry is written, for messages: `[dev] in ~/.snowflake/connections.toml`."""
+    if setting == LOCAL:
+        return "the credentials of the local account"
+    return f"[{_section(setting)}] in {_shown(_file())}"
+
+
+def home() -> Path:
+    """Return Snowflake's configuration folder: SNOWFLAKE_HOME or ~/.snowflake if it exists, else the platform's own."""
+    chosen = Path(os.environ.get("SNOWFLAKE_HOME", "~/.snowflake")).expanduser()
+    if chosen.is_dir():
+        return chosen
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "snowflake"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "snowflake"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "snowflake"
+
+
+def _local_root(project_root: Path) -> Path:
+    return Path(os.environ.get("SPCS_LOCAL_ROOT") or project_root / ".local")
+
+
+def _local(root: Path) -> dict[str, Any]:
+    try:
+        server = json.loads((root / "server.json").read_text())
+        credentials = json.loads((root / "credentials").read_text())
+        found = {key: server[key] for key in ("host", "port")} | {key: credentials[key] for key in ("user", "password")}
+    except FileNotFoundError as error:
+        raise NotReady("The local account is not running.", fix="inv local.up") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReady(
+            "The local account's files cannot be read.", f"{root}: {error}", "inv local.down local.up"
+        ) from error
+    return {"account": LOCAL, "protocol": "http", **found}
+
+
+def _file() -> Path:
+    connections = home() / "connections.toml"
+    config = home() / "config.toml"
+    return config if config.exists() and not connections.exists() else connections
+
+
+def _entries() -> dict[str, dict[str, Any]]:
+    file = _file()
+    if not file.exists():
+        return {}
+    import tomllib  # here, because `local` needs none
+
+    _check_mode(file)
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsProblem(f"{_shown(file)} is not valid TOML.", str(error), "edit that file") from error
+    section = content.get("connections", {}) if file.name == "config.toml" else content
+    # The CLI writes connections.toml with or without the `connections.` in front.
+    if file.name == "connections.toml" and isinstance(content.get("connections"), dict):
+        section = content["connections"] | {key: each for key, each in content.items() if key != "connections"}
+    return {name: dict(entry) for name, entry in section.items() if isinstance(entry, dict)}
+
+
+def _check_mode(file: Path) -> None:
+    if sys.platform == "win32":
+        return
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise SettingsProblem(
+            f"{_shown(file)} can be read or changed by others (mode {mode:04o}).",
+            "It may hold passwords; Snowflake's tools refuse it too.",
+            f'chmod 0600 "{file}"',
+        )
+
+
+def _environment(prefix: str) -> dict[str, Any]:
+    said = {name.removeprefix(prefix).lower(): value for name, value in os.environ.items() if name.startswith(prefix)}
+    return {key: _typed(key, value) for key, value in said.items() if key in _KEYS}
+
+
+def _typed(key: str, value: str) -> str | int | bool:
+    if key == "port" and value.isdigit():
+        return int(value)
+    return value.lower() == "true" if value.lower() in ("true", "false") else value
+
+
+def _with_key(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The connector takes no `private_key_raw`, but the bare base64 of an unencrypted PEM key as `private_key`."""
+    rest = {key: value for key, value in parameters.items() if key != "private_key_raw"}
+    raw = str(parameters.get("private_key_raw", ""))
+    if not raw:
+        return rest
+    if "ENCRYPTED" in raw:
+        raise SettingsProblem(
+            "private_key_raw holds an encrypted key.", fix="name the key's file in private_key_file instead"
+        )
+    return rest | {"private_key": "".join(line.strip() for line in raw.splitlines() if "-----" not in line)}
+
+
+def _unknown(setting: str, known: list[str]) -> SettingsProblem:
+    file = _file()
+    names = f"It names: {', '.join(known)}." if known else "It names none." if file.exists() else "There is none yet."
+    guess = did_you_mean(setting, [*known, LOCAL])
+    why = f"Connections are read from {_shown(file)}. {names}"
+    return SettingsProblem(
+        f"There is no connection {setting!r}" + (f", {guess}" if guess else "."),
+        why,
+        f"write this into {_shown(file)} (chmod 0600), or set `connection: local`:\n"
+        + _SAMPLE.format(name=_section(setting)),
+    )
+
+
+def _section(name: str) -> str:
+    bare = name.replace("_", "a").replace("-", "a")
+    text = name if bare.isascii() and bare.isalnum() else json.dumps(name)
+    return f"connections.{text}" if _file().name == "config.toml" else text
+
+
+def _shown(file: Path) -> str:
+    return f"~/{file.relative_to(Path.home())}" if file.is_relative_to(Path.home()) else str(file)
