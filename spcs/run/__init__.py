@@ -1,0 +1,1 @@
+"""A run from its name to its verdict: submit, watch, logs, files."""

@@ -1,0 +1,102 @@
+"""A run's outputs on the stage, and the run as a thing to list, cancel or drop."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+
+from spcs.account import sql
+from spcs.errors import NotReady, Problem
+from spcs.run import names, watch
+from spcs.run.account import Account
+from spcs.run.model import Output, Run, State, readable_size
+
+
+def outputs(account: Account, run: Run) -> tuple[Output, ...]:
+    """List what the run has left so far, by path."""
+    marker = names.output_folder("", run.name).removeprefix("@")
+    found = []
+    for file in account.list_stage(run.output):
+        # LIST puts the stage's own name in front, in a case of its choosing.
+        _, inside, path = f"/{file.name.lstrip('/')}".partition(marker)
+        if inside and path:
+            found.append(Output(path, file.size, file.md5))
+    return tuple(sorted(found, key=lambda output: output.path))
+
+
+def fetch(account: Account, run: Run, root: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Download the run's outputs into `<root>/runs/<run>/`, folders as on the stage; returns that folder."""
+    found = outputs(account, run)
+    if not found:
+        raise NotReady(
+            f"The run {run.name} has left no files.",
+            f"{run.output} is empty: the job writes there through the volume mounted in its container.",
+            f"inv logs --run {run.name}",
+        )
+    target = root / "runs" / run.name
+    say(f"fetching {len(found)} files, {readable_size(sum(output.size for output in found))}")
+    for source, local in downloads(run, found):
+        (target / local).mkdir(parents=True, exist_ok=True)
+        account.get(source, target / local)
+    return target
+
+
+def downloads(run: Run, found: Iterable[Output]) -> list[tuple[str, PurePosixPath]]:
+    """Return the GETs that bring these files: (stage path, folder below the target).
+
+    GET takes a whole tree and drops its folders, so it may only be given a folder that has none below it; the files
+    of any other folder come one by one.
+    """
+    folders: dict[PurePosixPath, list[Output]] = defaultdict(list)
+    for output in found:
+        folders[PurePosixPath(output.path).parent].append(output)
+    inner = {parent for folder in folders for parent in folder.parents}
+    plan: list[tuple[str, PurePosixPath]] = []
+    for folder, files in sorted(folders.items()):
+        if folder in inner:
+            plan += [(run.output + output.path, folder) for output in files]
+        else:
+            prefix = "" if folder == PurePosixPath(".") else f"{folder}/"
+            plan.append((run.output + prefix, folder))
+    return plan
+
+
+def read_output(account: Account, run: Run, path: str) -> bytes | None:
+    """Return the bytes of one small output, None if it is not there."""
+    directory = Path(tempfile.mkdtemp(prefix="spcs-"))
+    try:
+        account.get(run.output + path, directory)
+        file = directory / PurePosixPath(path).name
+        return file.read_bytes() if file.exists() else None
+    except Problem:
+        return None
+    finally:
+        shutil.rmtree(directory)
+
+
+def cancel(account: Account, run: Run) -> State:
+    """Ask Snowflake to stop the run; returns the state it then has. A run that has ended stays as it is."""
+    state = watch.observe(account, run).state
+    if state.final or state is State.CANCELLING:
+        return state
+    account.query(sql.cancel_job(run.service))
+    return watch.observe(account, run).state
+
+
+def drop(account: Account, run: Run) -> None:
+    """Remove the run's service from the account, stopping it if need be. Its files on the stage stay."""
+    account.query(sql.drop_service(run.service, if_exists=True))
+
+
+def runs(account: Account, database: str, schema: str, stage: str, connection: str) -> list[tuple[Run, State]]:
+    """List the schema's runs that the account still knows, newest first."""
+    found = []
+    for row in account.query(sql.show_job_services(f"{database}.{schema}")):
+        name = str(row["name"]).lower()
+        if names.is_run(name):
+            run = Run(name, database, schema, stage, connection, pool=str(row.get("compute_pool") or ""))
+            found.append((run, State.of(str(row.get("status") or ""))))
+    return sorted(found, key=lambda pair: names.started(pair[0].name), reverse=True)

@@ -1,0 +1,88 @@
+"""Start a run: put its specification on the stage, EXECUTE JOB SERVICE … ASYNC = TRUE.
+
+Always asynchronous: a job that runs inside a synchronous statement dies with the connection that waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spcs.account import sql
+from spcs.account.errors import NAME_TAKEN, Missing
+from spcs.errors import Left, Refused
+from spcs.run import record
+from spcs.run.account import Account
+from spcs.run.model import Run
+from spcs.run.names import SPEC_FILE, folder
+
+
+@dataclass(frozen=True)
+class Submission:
+    """All that goes into the statement. `spec` is the specification's text, already checked (`spcs.specification`)."""
+
+    run: Run
+    spec: str
+    replicas: int = 1
+    query_warehouse: str | None = None
+    external_access_integrations: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+def execute(submission: Submission) -> str:
+    """Return the EXECUTE JOB SERVICE statement."""
+    run = submission.run
+    return sql.execute_job(
+        run.service,
+        pool=run.pool,
+        stage=folder(run.stage, run.name),
+        spec_file=SPEC_FILE,
+        replicas=submission.replicas if submission.replicas > 1 else None,
+        query_warehouse=submission.query_warehouse,
+        external_access_integrations=submission.external_access_integrations,
+        comment=submission.comment,
+    )
+
+
+def spec_file(root: Path, run: Run) -> Path:
+    """Return where the desk keeps the specification that it sends."""
+    return record.folder(root) / run.name / SPEC_FILE
+
+
+def submit(account: Account, submission: Submission, root: Path, *, dry: bool = False) -> Run:
+    """Start the run and return it. With `dry` nothing is written here either; the account says what it would send.
+
+    The receipt is written before the statement is sent: an answer that gets lost leaves a run that can be found.
+    """
+    run = submission.run
+    file = spec_file(root, run)
+    if not dry:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(submission.spec)
+    account.put(file, folder(run.stage, run.name))
+    receipt = None if dry else record.write(root, run)
+    try:
+        account.statement(execute(submission))
+    except (Refused, Missing) as refusal:
+        if receipt:
+            receipt.unlink(missing_ok=True)
+        raise _explained(refusal, run) from refusal
+    except KeyboardInterrupt:
+        raise Left(
+            f"Left while the run {run.name} was being started; it may go on.",
+            f"inv cancel --run {run.name} stops it",
+            f"inv logs --run {run.name} --follow   (shows it, if it was started)",
+        ) from None
+    return run
+
+
+def _explained(refusal: Refused | Missing, run: Run) -> Refused | Missing:
+    if refusal.errno != NAME_TAKEN:
+        return refusal
+    return Refused(
+        f"A job or service named {run.name.upper()} already exists in {run.database}.{run.schema}.",
+        "Snowflake keeps the name of a finished job for up to 30 days. Nothing was started.",
+        f"inv run   (takes a fresh name), or inv status --run {run.name}",
+        errno=refusal.errno,
+        sqlstate=refusal.sqlstate,
+    )

@@ -1,0 +1,145 @@
+"""How a run ended and what to do next: gathered once, from the account, for the exit code and for the screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spcs.errors import JobFailed, Problem
+from spcs.run import files
+from spcs.run.account import Account
+from spcs.run.model import ContainerStatus, LogLine, Output, Run, Snapshot, State, Verdict
+
+LAST_LINES = 20
+METRICS = "metrics.json"
+
+_PREEMPTED = 75
+
+
+def conclude(account: Account, run: Run, snapshot: Snapshot, lines: Iterable[LogLine], doom: str = "") -> Verdict:
+    """Gather the verdict. `lines` is the end of the log (all containers); `doom` says why waiting was given up."""
+    blamed = culprit(snapshot)
+    found = _outputs(account, run)
+    return Verdict(
+        run=run,
+        state=snapshot.state,
+        reason=doom or reason(snapshot.state, blamed),
+        container=blamed,
+        last_lines=last_lines(lines, blamed),
+        remedy=remedy(run, snapshot.state, blamed, doom),
+        seconds=_seconds(snapshot),
+        metrics=_metrics(account, run, found),
+        outputs=found,
+        commands=next_commands(run, snapshot.state, bool(found)),
+    )
+
+
+def check(verdict: Verdict) -> None:
+    """Raise JobFailed unless the run is done."""
+    if verdict.succeeded:
+        return
+    why = [verdict.reason] if verdict.reason else []
+    if verdict.last_lines:
+        why += [f"the last {len(verdict.last_lines)} log lines:", *(f"  {line}" for line in verdict.last_lines)]
+    elif verdict.state is not State.CANCELLED:
+        why.append("it wrote no log lines")
+    raise JobFailed(f"The run {verdict.run.name} {_ended(verdict.state)}.", "\n".join(why), verdict.remedy)
+
+
+def culprit(snapshot: Snapshot) -> ContainerStatus | None:
+    """Return the container to blame: the first that ended badly on its own account, else one that was killed."""
+    failed = [c for c in snapshot.containers if c.exit_code not in (None, 0) or c.status == "FAILED"]
+    # When one container fails, its siblings are told to stop: those that died of that signal are not the cause.
+    own = [c for c in failed if c.signal != "SIGTERM"]
+    return next(iter(own or failed), None)
+
+
+def reason(state: State, container: ContainerStatus | None) -> str:
+    """Say in one sentence why a run ended as it did; empty for one that is done."""
+    if state is State.DONE:
+        return ""
+    if container is None:
+        return {State.INTERNAL_ERROR: "Snowflake could not run it (internal error)."}.get(state, "")
+    where = f"container {container.name} of instance {container.instance}"
+    if out_of_memory(container):
+        return f"{where} ran out of memory and was killed: {container.message or 'exit code 137'}"
+    if container.exit_code is None:
+        return f"{where}: {container.message or container.status.lower()}"
+    by = f" ({container.signal})" if container.signal else ""
+    return f"{where} ended with exit code {container.exit_code}{by}: {container.message}".rstrip(": ")
+
+
+def out_of_memory(container: ContainerStatus) -> bool:
+    """Tell whether Snowflake says that the container was killed for its memory."""
+    message = container.message.lower()
+    return "oomkilled" in message or "out of memory" in message
+
+
+def remedy(run: Run, state: State, container: ContainerStatus | None, doom: str = "") -> str:
+    """Return the edit or command that most likely mends it; empty for a run that is done."""
+    if state is State.DONE:
+        return ""
+    settings = f"`jobs.{run.job}` in invoke.yaml"
+    if doom:
+        return f"inv build push run --job {run.job}   (the image the specification names cannot be pulled)"
+    if container is None or state is State.CANCELLED:
+        return f"inv run --job {run.job}   (starts it anew)"
+    if out_of_memory(container) or container.signal == "SIGKILL":
+        return f"raise `resources.limits.memory` of {settings}, or lower the batch size"
+    if container.exit_code in (126, 127):
+        return f"check `command` of {settings}: the image has no such program, or it may not be run"
+    if container.exit_code == _PREEMPTED:
+        return f"inv run --job {run.job}   (it was interrupted, not wrong)"
+    return f"correct what the log says, then: inv build push run --job {run.job}"
+
+
+def last_lines(lines: Iterable[LogLine], blamed: ContainerStatus | None) -> tuple[str, ...]:
+    """Return the last lines of the container to blame, or of all if none is or it said nothing."""
+    everything = list(lines)
+    own = [x for x in everything if blamed and (x.instance, x.container) == (blamed.instance, blamed.name)]
+    return tuple(line.text for line in (own or everything)[-LAST_LINES:])
+
+
+def next_commands(run: Run, state: State, has_outputs: bool) -> tuple[tuple[str, str], ...]:
+    """Return (what for, command) pairs worth typing next."""
+    commands = [("fetch the outputs", f"inv fetch --run {run.name}")] if has_outputs else []
+    commands.append(("read the log again", f"inv logs --run {run.name}"))
+    if not state.final:
+        commands.append(("stop it", f"inv cancel --run {run.name}"))
+    return tuple(commands)
+
+
+def _metrics(account: Account, run: Run, found: tuple[Output, ...]) -> Mapping[str, Any] | None:
+    if not any(output.path == METRICS for output in found):
+        return None
+    try:
+        metrics = json.loads(files.read_output(account, run, METRICS) or b"null")
+    except ValueError:
+        return None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def _outputs(account: Account, run: Run) -> tuple[Output, ...]:
+    # A verdict is given even when the stage cannot be read: the exit code must not hang on a listing.
+    try:
+        return files.outputs(account, run)
+    except Problem:
+        return ()
+
+
+def _seconds(snapshot: Snapshot) -> float | None:
+    if snapshot.created is None or snapshot.updated is None or not snapshot.state.final:
+        return None
+    return max(0.0, (snapshot.updated - snapshot.created).total_seconds())
+
+
+def _ended(state: State) -> str:
+    return {
+        State.FAILED: "failed",
+        State.CANCELLED: "was cancelled",
+        State.CANCELLING: "is being cancelled",
+        State.DELETED: "was dropped before its end was seen",
+        State.INTERNAL_ERROR: "failed inside Snowflake",
+        State.PENDING: "cannot start",
+    }.get(state, f"is {state.value.lower()}")

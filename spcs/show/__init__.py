@@ -1,0 +1,1 @@
+"""What a user sees. The only room that prints: talk on stderr, data on stdout."""

@@ -1,0 +1,122 @@
+"""A desk for tests: a local account without a container engine, set up for jobs that are a few lines of Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spcs.account import Account, resolve
+from spcs.run import names
+from spcs.run.follow import follow
+from spcs.run.model import LogLine, Run, Snapshot, Verdict
+from spcs.run.submit import Submission, submit
+from tests import support
+from tests.wire import images
+
+LOCAL_ACCOUNT = (sys.executable, "-m", "local_account")
+FAMILY = "CPU_X64_S"
+POOL = "POOL"
+STAGE = "DB.S.RUNS"
+SETUP = (
+    "CREATE DATABASE DB",
+    "CREATE SCHEMA DB.S",
+    "CREATE STAGE DB.S.RUNS",
+    "CREATE IMAGE REPOSITORY DB.S.IMAGES",
+    f"CREATE COMPUTE POOL {POOL} MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = {FAMILY}",
+)
+
+
+@dataclass
+class Seen:
+    """A View that keeps what it is shown."""
+
+    states: list[Snapshot] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def state(self, snapshot: Snapshot) -> None:
+        self.states.append(snapshot)
+
+    def line(self, line: LogLine) -> None:
+        self.lines.append(line)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    @property
+    def texts(self) -> list[str]:
+        """The job's own lines, without those in which the process runtime says what is different here."""
+        return [line.text for line in self.lines if not line.text.startswith("[local account]")]
+
+
+@dataclass
+class Desk:
+    """`root` is the project's folder."""
+
+    root: Path
+    account: Account
+    env: dict[str, str]
+
+    def restart(self) -> None:
+        """Stop the server and start it again."""
+        for verb in ("down", "up"):
+            done = support.run([*LOCAL_ACCOUNT, verb], support.REPO, self.env, 60)
+            assert done.code == 0, done
+
+    def submission(self, code: str, *, job: str = "tiny", image: str = "tiny:1", replicas: int = 1) -> Submission:
+        """A job with one container, `main`, that runs `code` and has its output folder in MOUNT_PATH."""
+        return self.containers({"main": code}, job=job, image=image, replicas=replicas)
+
+    def containers(
+        self, codes: dict[str, str], *, job: str = "tiny", image: str = "tiny:1", replicas: int = 1
+    ) -> Submission:
+        run = Run(names.new_run(job), "DB", "S", STAGE, pool=POOL)
+        containers = [
+            {
+                "name": name,
+                "image": f"/db/s/images/{image}",
+                "command": ["python", "-u", "-c", code],
+                "env": {"MOUNT_PATH": "/opt/output"},
+                "volumeMounts": [{"name": "output", "mountPath": "/opt/output"}],
+            }
+            for name, code in codes.items()
+        ]
+        volumes = [{"name": "output", "source": "stage", "stageConfig": {"name": run.output.rstrip("/")}}]
+        spec = {"spec": {"containers": containers, "volumes": volumes}}
+        return Submission(run, json.dumps(spec), replicas)
+
+    def start(self, code: str, **settings: Any) -> Run:
+        return submit(self.account, self.submission(code, **settings), self.root)
+
+    def follow(self, run: Run) -> tuple[Seen, Verdict]:
+        seen = Seen()
+        return seen, follow(self.account, run, seen)
+
+
+@contextmanager
+def desk(root: Path) -> Iterator[Desk]:
+    """Start an account of its own below `root`, with an image `tiny:1`; reset it at the end."""
+    nowhere = f"unix://{root / 'no-engine.sock'}"
+    env = {"SPCS_LOCAL_ROOT": str(root / ".local"), "DOCKER_HOST": nowhere, "CONTAINER_HOST": nowhere}
+    started = support.run([*LOCAL_ACCOUNT, "up"], support.REPO, env, 60)
+    assert started.code == 0, started
+    before = os.environ.get("SPCS_LOCAL_ROOT")
+    os.environ["SPCS_LOCAL_ROOT"] = env["SPCS_LOCAL_ROOT"]
+    try:
+        account = Account(resolve("local", root), name="local")
+        for statement in SETUP:
+            account.query(statement)
+        (repository,) = account.query("SHOW IMAGE REPOSITORIES IN SCHEMA DB.S")
+        images.push(repository["repository_url"], account.registry_token().reveal())
+        yield Desk(root, account, env)
+        account.close()
+    finally:
+        os.environ.pop("SPCS_LOCAL_ROOT") if before is None else os.environ.update(SPCS_LOCAL_ROOT=before)
+        done = support.run([*LOCAL_ACCOUNT, "reset"], support.REPO, env, 60)
+        assert done.code == 0, done

@@ -1,0 +1,170 @@
+"""Runs as objects of an account: started, refused, cancelled, listed, read and fetched afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from spcs.account import Account
+from spcs.errors import JobFailed, NotReady, Refused
+from spcs.run import files, logs, names, record, verdict, watch
+from spcs.run.model import Run, State
+from spcs.run.submit import spec_file, submit
+from tests.wire.desk import STAGE, Desk, Seen, desk
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("runs")) as made:
+        yield made
+
+
+SLEEP = "import time\nprint('going', flush=True)\ntime.sleep(120)"
+
+
+def test_a_submitted_run_has_its_spec_on_the_stage_and_a_receipt(at: Desk) -> None:
+    run = at.start("pass")
+    (staged,) = at.account.list_stage(f"@{STAGE}/runs/{run.name}/spec.yaml")
+    assert staged.size == spec_file(at.root, run).stat().st_size
+    assert record.last(at.root, "local") == run
+    assert record.find(at.root, run.name) == run
+
+
+def test_a_name_that_is_taken_is_refused_with_four(at: Desk) -> None:
+    submission = at.submission("pass")
+    submit(at.account, submission, at.root)
+    with pytest.raises(Refused) as caught:
+        submit(at.account, submission, at.root)
+    assert caught.value.code == 4
+    assert caught.value.errno == 2002
+    assert submission.run.name.upper() in caught.value.what
+    assert "inv run" in caught.value.fix
+
+
+def test_a_submit_that_was_refused_leaves_no_receipt(at: Desk) -> None:
+    submission = at.submission("pass")
+    with pytest.raises(Refused) as caught:
+        submit(at.account, replace(submission, spec=submission.spec.replace("volumeMounts", "volumeMount")), at.root)
+    assert "volumeMount" in caught.value.why
+    assert record.find(at.root, submission.run.name) is None
+
+
+def test_a_pool_that_is_missing_is_not_ready(at: Desk) -> None:
+    submission = at.submission("pass")
+    elsewhere = replace(submission, run=replace(submission.run, pool="NOWHERE"))
+    with pytest.raises(NotReady, match="NOWHERE") as caught:
+        submit(at.account, elsewhere, at.root)
+    assert caught.value.code == 3
+    assert "inv setup" in caught.value.fix
+
+
+def test_an_image_that_is_missing_is_not_ready(at: Desk) -> None:
+    with pytest.raises(NotReady, match="image") as caught:
+        at.start("pass", image="nothing:1")
+    assert "inv build push" in caught.value.fix
+
+
+def test_cancel_stops_a_run_and_its_verdict_says_so(at: Desk) -> None:
+    run = at.start(SLEEP)
+    assert files.cancel(at.account, run) in (State.CANCELLING, State.CANCELLED)
+    _, ended = at.follow(run)
+    assert ended.state is State.CANCELLED
+    with pytest.raises(JobFailed, match="was cancelled") as caught:
+        verdict.check(ended)
+    assert caught.value.code == 1
+
+
+def test_cancelling_what_has_ended_changes_nothing(at: Desk) -> None:
+    run = at.start("pass")
+    at.follow(run)
+    assert files.cancel(at.account, run) is State.DONE
+
+
+def test_the_log_can_be_read_after_the_end_again_and_again(at: Desk) -> None:
+    run = at.start("for i in range(300): print(i)")
+    seen, _ = at.follow(run)
+    for _ in range(2):
+        again = Seen()
+        logs.read(at.account, run, again)
+        assert again.lines == seen.lines
+
+
+def test_a_burst_can_be_read_whole_after_the_end(at: Desk) -> None:
+    run = at.start("for i in range(5000): print(f'{i:06d} ' + 'x' * 40)")
+    at.follow(run)
+    again = Seen()
+    logs.read(at.account, run, again)
+    assert [int(text[:6]) for text in again.texts] == list(range(5000))
+
+
+def test_following_a_run_that_has_ended_gives_log_and_verdict(at: Desk) -> None:
+    run = at.start("print('once')")
+    at.follow(run)
+    seen, ended = at.follow(run)
+    assert seen.texts == ["once"]
+    assert ended.state is State.DONE
+
+
+def test_a_run_nobody_knows_is_not_ready(at: Desk) -> None:
+    run = Run(names.new_run("tiny"), "DB", "S", STAGE)
+    with pytest.raises(NotReady, match=run.name) as caught:
+        watch.observe(at.account, run)
+    assert caught.value.code == 3
+    with pytest.raises(NotReady):
+        at.follow(run)
+
+
+def test_outputs_are_fetched_with_their_folders_though_get_flattens(at: Desk) -> None:
+    code = """
+import os, pathlib
+out = pathlib.Path(os.environ["MOUNT_PATH"])
+for path in ("metrics.json", "a/same.txt", "a/b/same.txt", "c d/same.txt"):
+    (out / path).parent.mkdir(parents=True, exist_ok=True)
+    (out / path).write_text(path)
+"""
+    run = at.start(code)
+    at.follow(run)
+    said: list[str] = []
+    target = files.fetch(at.account, run, at.root, said.append)
+    found = {str(file.relative_to(target)): file.read_text() for file in target.rglob("*") if file.is_file()}
+    assert found == {path: path for path in ("metrics.json", "a/same.txt", "a/b/same.txt", "c d/same.txt")}
+    assert target == at.root / "runs" / run.name
+    assert said == ["fetching 4 files, 46 bytes"]
+
+
+def test_a_run_without_outputs_has_nothing_to_fetch(at: Desk) -> None:
+    run = at.start("pass")
+    at.follow(run)
+    with pytest.raises(NotReady, match="left no files"):
+        files.fetch(at.account, run, at.root)
+
+
+def test_the_account_lists_its_runs_without_receipts(at: Desk) -> None:
+    run = at.start("pass", job="listed")
+    at.follow(run)
+    listed = {each.name: state for each, state in files.runs(at.account, "DB", "S", STAGE, "local")}
+    assert listed[run.name] is State.DONE
+
+
+def test_a_dry_submit_says_what_would_be_sent_and_writes_nothing(at: Desk) -> None:
+    said: list[str] = []
+    submission = at.submission("pass")
+    submit(Account({}, name="local", dry=True, say=said.append), submission, at.root, dry=True)
+    assert said[0].startswith("PUT file://")
+    assert f"@{STAGE}/runs/{submission.run.name}/" in said[0]
+    assert "EXECUTE JOB SERVICE" in said[1]
+    assert "ASYNC = TRUE" in said[1]
+    assert not spec_file(at.root, submission.run).exists()
+    assert record.find(at.root, submission.run.name) is None
+
+
+def test_a_replica_is_an_instance_of_its_own(at: Desk) -> None:
+    run = at.start("import os; print('I am', os.environ['SNOWFLAKE_JOB_INDEX'])", replicas=2)
+    seen, ended = at.follow(run)
+    assert ended.state is State.DONE
+    assert {(line.instance, line.text) for line in seen.lines if line.text.startswith("I")} == {
+        (0, "I am 0"),
+        (1, "I am 1"),
+    }
