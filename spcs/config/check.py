@@ -1,0 +1,111 @@
+"""Plain values (YAML, environment) to the dataclasses of `model`, with errors that name the key and its origin."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spcs.config.model import Version
+from spcs.errors import SettingsProblem, did_you_mean
+
+Path = tuple[str, ...]
+Origin = Callable[[Path], str]
+"""Where the value at a path came from, as a user would look for it: `invoke.yaml:12`, `INVOKE_JOB`."""
+
+
+def build(cls: type[Any], raw: Any, path: Path, origin: Origin) -> Any:
+    """Return an instance of the dataclass `cls` from the mapping `raw`; raises SettingsProblem on the first fault."""
+    if not isinstance(raw, Mapping):
+        raise _wrong(path, raw, f"a table of {', '.join(_names(cls))}", origin)
+    hints = typing.get_type_hints(cls)
+    for key in raw:
+        if key not in hints:
+            raise unknown_key((*path, str(key)), _names(cls), origin)
+    for field in dataclasses.fields(cls):
+        if field.name not in raw and _required(field):
+            raise SettingsProblem(f"'{dotted(path)}' lacks '{field.name}' ({origin(path)})")
+    return cls(**{key: value(hints[key], item, (*path, key), origin) for key, item in raw.items()})
+
+
+def value(hint: Any, raw: Any, path: Path, origin: Origin) -> Any:
+    """Return `raw` as the type `hint`; numbers are taken as text where text is asked for, never the other way round."""
+    kind, args = typing.get_origin(hint), typing.get_args(hint)
+    if kind in (types.UnionType, typing.Union):
+        return None if raw is None else value(next(a for a in args if a is not types.NoneType), raw, path, origin)
+    if kind is typing.Literal:
+        return _choice(args, raw, path, origin)
+    if kind is tuple:
+        return _items(args[0], raw, path, origin)
+    if kind is not None and issubclass(kind, Mapping):
+        return _table(args[1], raw, path, origin)
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast(type[Any], hint), {} if raw is None else raw, path, origin)
+    return _scalar(hint, raw, path, origin)
+
+
+def unknown_key(path: Path, known: list[str], origin: Origin) -> SettingsProblem:
+    """The problem for a key nobody reads."""
+    hint = did_you_mean(path[-1], known)
+    return SettingsProblem(
+        f"unknown setting '{dotted(path)}' ({origin(path)})",
+        fix=hint or f"known here: {', '.join(known)}",
+    )
+
+
+def dotted(path: Path) -> str:
+    """`('jobs', 'train')` as `jobs.train`."""
+    return ".".join(path) or "the settings"
+
+
+def _choice(choices: tuple[Any, ...], raw: Any, path: Path, origin: Origin) -> Any:
+    # YAML reads a bare `none`/`off` in surprising ways; only the text counts.
+    if raw in choices:
+        return raw
+    raise SettingsProblem(
+        f"'{dotted(path)}' is {raw!r} ({origin(path)})",
+        fix=did_you_mean(str(raw), choices) or f"one of: {', '.join(map(str, choices))}",
+    )
+
+
+def _items(hint: Any, raw: Any, path: Path, origin: Origin) -> tuple[Any, ...]:
+    if not isinstance(raw, list | tuple):
+        raise _wrong(path, raw, "a list", origin)
+    return tuple(value(hint, item, (*path, str(i)), origin) for i, item in enumerate(raw))
+
+
+def _table(hint: Any, raw: Any, path: Path, origin: Origin) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        raise _wrong(path, raw, "a table", origin)
+    return {str(key): value(hint, item, (*path, str(key)), origin) for key, item in raw.items()}
+
+
+def _scalar(hint: Any, raw: Any, path: Path, origin: Origin) -> Any:
+    if hint is Version:
+        if isinstance(raw, str):
+            return raw
+        raise _wrong(path, raw, 'a version in quotes, such as "2.13.0"', origin)
+    if hint is str and isinstance(raw, bool):
+        return "true" if raw else "false"
+    if hint is str and isinstance(raw, int | float):
+        return str(raw)
+    if isinstance(raw, hint) and not (hint is int and isinstance(raw, bool)):
+        return raw
+    raise _wrong(path, raw, {str: "text", int: "a whole number", bool: "true or false"}[hint], origin)
+
+
+def _wrong(path: Path, raw: Any, wanted: str, origin: Origin) -> SettingsProblem:
+    shown = "nothing" if raw is None else repr(raw)
+    return SettingsProblem(f"'{dotted(path)}' must be {wanted}, not {shown} ({origin(path)})")
+
+
+def _names(cls: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

@@ -1,0 +1,173 @@
+"""Read the settings: defaults < `invoke.yaml` < `INVOKE_*` < `-f FILE`, each value with the place it came from.
+
+Invoke merges the files. The environment is read here instead, by the type of the setting: Invoke would take any text
+but `0` for true, crash on lists and pass over variables that match nothing (`spcs.words` keeps them from it).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path as File
+from types import UnionType
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+
+import yaml
+
+from spcs.config import check
+from spcs.config.check import Path
+from spcs.config.model import Job, Settings
+from spcs.errors import SettingsProblem, did_you_mean
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}")
+JOB_NAME = re.compile(r"[a-z]([a-z0-9_]{0,38}[a-z0-9])?")
+
+
+def load(
+    merged: Mapping[str, Any],
+    environment: Mapping[str, str],
+    file: File,
+    runtime_file: File | None = None,
+    runtime: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the checked settings; raises SettingsProblem.
+
+    `merged` is what Invoke made of `file` (the project's) and `runtime_file` (given with -f), without Invoke's own
+    keys; `runtime` is the part that came from the latter. `environment` maps `INVOKE_…` names to their text.
+    """
+    values = _copy(merged)
+    from_environment = _lay_environment(values, environment, runtime or {})
+
+    def origin(path: Path) -> str:
+        if path in from_environment:
+            return from_environment[path]
+        source = runtime_file if runtime_file and _has(runtime or {}, path) else file
+        return _line(source, path)
+
+    settings: Settings = check.build(Settings, values, (), origin)
+    _check_names(settings, origin)
+    return settings
+
+
+def job_named(settings: Settings, name: str) -> Job:
+    """Return the entry of `jobs:`; raises SettingsProblem with the names there are."""
+    if name in settings.jobs:
+        return settings.jobs[name]
+    raise SettingsProblem(
+        f"there is no job '{name}'",
+        why=f"jobs in invoke.yaml: {', '.join(settings.jobs)}",
+        fix=did_you_mean(name, settings.jobs) or "name one of them with --job NAME",
+    )
+
+
+def _lay_environment(
+    values: dict[str, Any], environment: Mapping[str, str], runtime: Mapping[str, Any]
+) -> dict[Path, str]:
+    known = dict(_settable(Settings, values, ()))
+    by_name = {"INVOKE_" + "_".join(path).upper(): path for path in known}
+    laid: dict[Path, str] = {}
+    for name, text in environment.items():
+        if name not in by_name:
+            raise SettingsProblem(
+                f"{name} in the environment matches no setting",
+                fix=did_you_mean(name, by_name) or f"unset {name}",
+            )
+        path = by_name[name]
+        if _has(runtime, path):
+            continue
+        _put(values, path, _read(text, known[path], name))
+        laid[path] = name
+    return laid
+
+
+def _settable(cls: type[Any], values: Any, path: Path) -> list[tuple[Path, Any]]:
+    """Every leaf that a variable can name: `(path, type)`. Of the jobs, those that the files have."""
+    found: list[tuple[Path, Any]] = []
+    for name, hint in get_type_hints(cls).items():
+        here, below = (*path, name), values.get(name) if isinstance(values, Mapping) else None
+        section = next((t for t in (hint, *_union(hint)) if is_dataclass(t)), None)
+        if name == "jobs":
+            for job, entry in below.items() if isinstance(below, Mapping) else ():
+                found += _settable(Job, entry, (*here, str(job)))
+        elif section:
+            found += _settable(cast(type[Any], section), below, here)
+        else:
+            found.append((here, hint))
+    return found
+
+
+def _union(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) is UnionType else ()
+
+
+def _read(text: str, hint: Any, name: str) -> Any:
+    """The text of a variable as a value: text stays text, all else is written as in YAML (`[a, b]`, `true`, `3`)."""
+    if hint is str or get_origin(hint) is Literal or str in _union(hint):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsProblem(f"{name} can't be read: {text!r}", why=str(error).splitlines()[0]) from error
+
+
+def _check_names(settings: Settings, origin: check.Origin) -> None:
+    flake = settings.snowflake
+    names: list[tuple[Path, str]] = [(("data", "table"), settings.data.table)]
+    names += [(("snowflake", key), text) for key, text in vars(flake).items() if isinstance(text, str)]
+    names += [(("snowflake", "compute_pool", "name"), flake.compute_pool.name)]
+    for name, job in settings.jobs.items():
+        names += [(("jobs", name, "compute_pool", "name"), job.compute_pool.name)] if job.compute_pool else []
+    for path, text in names:
+        if not IDENTIFIER.fullmatch(text):
+            raise SettingsProblem(
+                f"'{check.dotted(path)}' is {text!r} ({origin(path)})",
+                why="Snowpark Container Services takes unquoted names only",
+                fix="letters, digits and _, beginning with a letter",
+            )
+    for name in settings.jobs:
+        if not JOB_NAME.fullmatch(name):
+            raise SettingsProblem(
+                f"a job can't be called {name!r} ({origin(('jobs', name))})",
+                why="a run's name is made of it, and that becomes a host name",
+                fix="lower-case letters, digits and _, beginning with a letter, at most 40 characters",
+            )
+    job_named(settings, settings.job)
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(k): _copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+
+
+def _has(values: Any, path: Path) -> bool:
+    for key in path:
+        if not isinstance(values, Mapping) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
+def _put(values: dict[str, Any], path: Path, item: Any) -> None:
+    for key in path[:-1]:
+        below = values.get(key)
+        if not isinstance(below, dict):
+            below = values[key] = {}
+        values = below
+    values[path[-1]] = item
+
+
+def _line(file: File, path: Path) -> str:
+    """`invoke.yaml:12`, the line of the deepest key of `path` that the file has; just the name where it has none."""
+    try:
+        node = yaml.compose(file.read_text())
+    except (OSError, yaml.YAMLError):
+        return file.name
+    line = None
+    for key in path:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        entry = next(((k, v) for k, v in node.value if k.value == key), None)
+        if entry is None:
+            break
+        line, node = entry[0].start_mark.line + 1, entry[1]
+    return f"{file.name}:{line}" if line else file.name

@@ -1,0 +1,63 @@
+"""The local account from the desk's side: started, stopped and asked as a separate process, never imported.
+
+What the desk knows of it are two files of its state folder (`.local/`, or `SPCS_LOCAL_ROOT`): `server.json` says where
+it listens, `credentials` how to log in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spcs.errors import NotReady
+
+
+def state_root(project: Path) -> Path:
+    """The folder that holds the account's state."""
+    return Path(os.environ.get("SPCS_LOCAL_ROOT") or project / ".local")
+
+
+def answers(project: Path) -> bool:
+    """Is a server listening where `server.json` says? One connection attempt, no process started."""
+    try:
+        server = json.loads((state_root(project) / "server.json").read_text())
+        with socket.create_connection((server["host"], server["port"]), timeout=1):
+            return True
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def identity(project: Path) -> str:
+    """Where it listens, which its image names contain; empty before it was first started."""
+    try:
+        server = json.loads((state_root(project) / "server.json").read_text())
+        return f"{server['host']}:{server['port']}"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def command(project: Path, verb: str) -> Mapping[str, Any]:
+    """Run `python -m local_account VERB` and return the object it prints; raises NotReady with its last words."""
+    done = subprocess.run(
+        [sys.executable, "-m", "local_account", verb],
+        cwd=project,
+        env={**os.environ, "SPCS_LOCAL_ROOT": str(state_root(project).resolve())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NotReady(
+            f"the local account did not {verb}" if verb != "status" else "the local account is not running",
+            why="\n".join(done.stderr.strip().splitlines()[-20:]),
+            fix="inv local.up" if verb == "status" else f"see {state_root(project) / 'server.log'}, or inv local.reset",
+        )
+    lines = done.stdout.strip().splitlines()
+    answer = json.loads(lines[-1]) if lines else {}
+    return answer if isinstance(answer, dict) else {}

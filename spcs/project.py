@@ -1,0 +1,107 @@
+"""The hub: the project this folder is, opened once per process. What it holds is made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.config import Config
+
+from spcs import local, words
+from spcs.config import ComputePool, Job, Settings, job_named, load
+from spcs.errors import SettingsProblem
+from spcs.show.console import plan, say
+
+if TYPE_CHECKING:
+    from spcs.account import Account
+    from spcs.image import Engine
+
+_opened: dict[Path, Project] = {}
+
+
+class Project:
+    """Settings, folders and the account of one project. `dry` means: say what would be done, do nothing."""
+
+    def __init__(self, root: Path, settings: Settings, dry: bool) -> None:
+        self.root = root
+        self.settings = settings
+        self.dry = dry
+
+    @property
+    def receipts(self) -> Path:
+        """`.spcs/`, the folder of receipts; deleting it costs only time."""
+        return self.root / ".spcs"
+
+    def tell(self, text: str) -> None:
+        """Say what is being done, or, with `dry`, put it on stdout as a step of the plan."""
+        plan(text) if self.dry else say(text)
+
+    @property
+    def is_local(self) -> bool:
+        """Does `connection` name the local account?"""
+        return self.settings.connection == "local"
+
+    def job(self, name: str = "") -> tuple[str, Job]:
+        """The entry of `jobs:` called `name`, or the default one; raises SettingsProblem."""
+        chosen = name or self.settings.job
+        return chosen, job_named(self.settings, chosen)
+
+    def pool(self, job: Job) -> ComputePool:
+        """The compute pool the job runs in: its own, or the project's."""
+        return job.compute_pool or self.settings.snowflake.compute_pool
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What builds images on this machine; said once, with its reason."""
+        from spcs.image import detect
+
+        engine = detect(self.settings.image.engine, self.receipts, local_account=self.is_local)
+        say(f"engine: {engine.reason}")
+        return engine
+
+    @cached_property
+    def account(self) -> Account:
+        """A connection in the project's role, database, schema and warehouse; made at the first statement."""
+        flake = self.settings.snowflake
+        return self.connect(role=flake.role, database=flake.database, schema=flake.schema, warehouse=flake.warehouse)
+
+    def connect(self, **context: str) -> Account:
+        """A new connection to the account the settings name, in the session context given."""
+        from spcs.account import Account, resolve
+
+        if self.is_local and not self.dry and not local.answers(self.root):
+            self.start_local()
+        params = {} if self.dry and self.is_local else resolve(self.settings.connection, self.root)
+        return Account({**params, **context}, name=self.settings.connection, dry=self.dry, say=self.tell)
+
+    def start_local(self) -> Mapping[str, Any]:
+        """Start the local account and say in one line how it runs containers."""
+        server = local.command(self.root, "up")
+        say(f"local account: http://{server['host']}:{server['port']}, {server['reason']}")
+        return server
+
+
+def open_project(config: Config, task_file: str) -> Project:
+    """The project of `task_file`, the same object at every call of one process; raises SettingsProblem."""
+    root = Path(task_file).resolve().parent
+    if root not in _opened:
+        _opened[root] = Project(root, _settings(config, root), bool(config.run.dry))
+    return _opened[root]
+
+
+def _settings(config: Config, root: Path) -> Settings:
+    runtime_file = getattr(config, "_runtime_path", None)
+    runtime = getattr(config, "_runtime", {})
+    if runtime_file and not Path(runtime_file).exists():
+        # Invoke passes over a file it can't find.
+        raise SettingsProblem(f"there is no settings file {runtime_file}", fix="name an existing file after -f")
+    invokes_own = Config.global_defaults()
+    return load(
+        {key: item for key, item in config.items() if key not in invokes_own},
+        words.environment,
+        file=root / "invoke.yaml",
+        runtime_file=Path(runtime_file) if runtime_file else None,
+        runtime=runtime,
+    )

@@ -1,0 +1,88 @@
+"""The service specification of a run: a job's settings, through its template, to text that has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spcs.config import ComputePool, Job, Settings, Volume
+from spcs.config.model import Amounts
+from spcs.errors import SettingsProblem, did_you_mean
+from spcs.render import render
+from spcs.spec import FAMILIES, SpecError, check_fit, family, parse
+
+CONTAINER = "main"
+USER_ID = 1000
+"""The user of the image (see Dockerfile.j2); a stage volume belongs to it, or it could not be written."""
+
+
+def specification(root: Path, settings: Settings, name: str, job: Job, *, image: str, output: str) -> str:
+    """The text of `spec.yaml` for the job called `name`.
+
+    `image` is the path that the specification names (`/db/schema/repository/image:tag`), `output` the stage location
+    of the run's outputs. Raises SettingsProblem where the template, a field, or the size of the machines says no.
+    """
+    text = render(root, job.template, _values(settings, name, job, image, output))
+    pool = job.compute_pool or settings.snowflake.compute_pool
+    try:
+        service = parse(text)
+        machine = family(pool.instance_family)
+        if machine:
+            check_fit(service, machine)
+    except SpecError as error:
+        line = f", line {error.line} of what it makes" if error.line else ""
+        raise SettingsProblem(
+            f"the specification of job '{name}' is not valid ({job.template}{line})",
+            why=error.message,
+            fix=_remedy(error, name, pool),
+        ) from error
+    return text
+
+
+def unknown_family(pool: ComputePool) -> str:
+    """What to say of an instance family that is not in our table: it may be new, it may be mistyped."""
+    if family(pool.instance_family):
+        return ""
+    hint = did_you_mean(pool.instance_family.upper(), FAMILIES)
+    return f"instance family {pool.instance_family} is not known here, so its size is not checked" + (
+        f"; {hint}" if hint else ""
+    )
+
+
+def _values(settings: Settings, name: str, job: Job, image: str, output: str) -> dict[str, Any]:
+    resources = {"requests": _amounts(job.resources.requests), "limits": _amounts(job.resources.limits)}
+    return {
+        "settings": settings,
+        "snowflake": settings.snowflake,
+        "name": name,
+        "job": job,
+        "container": CONTAINER,
+        "image": image,
+        "output": output,
+        "env": {"MOUNT_PATH": job.output, **job.env},
+        "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
+        "volumes": _volumes(job, output),
+        "uid": USER_ID,
+        "gid": USER_ID,
+    }
+
+
+def _amounts(amounts: Amounts) -> Mapping[str, Any]:
+    named = {"cpu": amounts.cpu, "memory": amounts.memory, "nvidia.com/gpu": amounts.gpu}
+    return {key: amount for key, amount in named.items() if amount is not None}
+
+
+def _volumes(job: Job, output: str) -> list[Volume]:
+    volumes = [Volume("output", job.output, "stage", stage=output)]
+    if job.shm:
+        volumes.append(Volume("dshm", "/dev/shm", "memory", size=job.shm))
+    return [*volumes, *job.volumes]
+
+
+def _remedy(error: SpecError, name: str, pool: ComputePool) -> str:
+    if error.hint:
+        return error.hint
+    if "exceeds" in error.message:
+        return f"ask for less in jobs.{name}.resources, or for a larger instance_family than {pool.instance_family}"
+    return f"mend jobs.{name} in invoke.yaml, or its template; inv render --job {name} shows the result"

@@ -1,0 +1,100 @@
+"""`inv setup` and `inv data`: what a run finds in the account."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from spcs.account import Account, sql
+from spcs.account.script import headline, statements
+from spcs.errors import NotReady, SettingsProblem
+from spcs.project import Project
+from spcs.render import render
+from spcs.show.console import say
+
+MARK = "loaded by inv data: "
+
+
+def setup(project: Project, job: str, admin: bool) -> None:
+    """Create what a run needs; statement by statement, each of which changes nothing the second time."""
+    # Without a role or database of the session: they may not be there yet, and Snowflake refuses the login then.
+    account = project.connect()
+    user = "<your user>" if project.dry else account.current_user()
+    for statement in statements(setup_sql(project, job, user, admin)):
+        account.query(statement)
+        if not project.dry and not statement.startswith("USE "):
+            say(f"ok  {headline(statement)}")
+    account.close()
+
+
+def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
+    """The text of `setup.sql` for a job."""
+    _, entry = project.job(job)
+    values = {
+        "snowflake": project.settings.snowflake,
+        "pools": [project.pool(entry)],
+        "user": user,
+        "admin": admin,
+    }
+    return render(project.root, "templates/setup.sql.j2", values)
+
+
+def data(project: Project) -> None:
+    """Load the file into its table. The table's comment says which file it holds, so a second call does nothing."""
+    settings, flake = project.settings.data, project.settings.snowflake
+    file = project.root / settings.file
+    if not file.is_file():
+        raise SettingsProblem(f"there is no file {settings.file}", fix="set data.file in invoke.yaml")
+    table, stage = f"{flake.database}.{flake.schema}.{settings.table}", f"{flake.database}.{flake.schema}.{flake.stage}"
+    mark = f"{MARK}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    account = project.account
+    if not project.dry and _loaded(account, settings.table, f"{flake.database}.{flake.schema}", mark):
+        return say(f"data: {table} holds {settings.file} already")
+    account.put(file, f"{stage}/data")
+    account.statement(sql.create_table(table, _columns(file), replace=True, comment=f"{MARK}in progress"))
+    account.statement(sql.copy_from_parquet(table, f"{stage}/data/{file.name}"))
+    account.statement(sql.comment_on_table(table, mark))
+    if not project.dry:
+        rows = account.query(sql.count_rows(table))[0]["row_count"]
+        say(f"data: {rows} rows of {settings.file} in {table}")
+
+
+def _loaded(account: Account, table: str, schema: str, mark: str) -> bool:
+    """Does the table hold that very file? Raises NotReady for a table that somebody else made."""
+    found = [row for row in account.query(sql.show_tables(table, schema)) if row["name"].upper() == table.upper()]
+    comment = str(found[0]["comment"] or "") if found else ""
+    if found and not comment.startswith(MARK):
+        raise NotReady(
+            f"the table {schema}.{table} was not made by inv data",
+            why="loading would replace what it holds",
+            fix=f"set another data.table in invoke.yaml, or DROP TABLE {schema}.{table}",
+        )
+    return comment == mark
+
+
+def _columns(file: Path) -> Mapping[str, str]:
+    """The SQL type of each column of a Parquet file; raises SettingsProblem for one that has none."""
+    import pyarrow.parquet
+    import pyarrow.types as kinds
+
+    known = [
+        (kinds.is_boolean, "BOOLEAN"),
+        (kinds.is_integer, "NUMBER(38,0)"),
+        (kinds.is_floating, "FLOAT"),
+        (kinds.is_string, "VARCHAR"),
+        (kinds.is_large_string, "VARCHAR"),
+        (kinds.is_binary, "BINARY"),
+        (kinds.is_date, "DATE"),
+        (kinds.is_timestamp, "TIMESTAMP_NTZ"),
+    ]
+    columns = {}
+    for field in pyarrow.parquet.read_schema(file):
+        kind = next((name for test, name in known if test(field.type)), None)
+        if kind is None:
+            raise SettingsProblem(
+                f"column '{field.name}' of {file.name} has the type {field.type}, which inv data does not load",
+                fix="load the table by your own SQL, and name it in the job's args",
+            )
+        columns[field.name] = kind
+    return columns

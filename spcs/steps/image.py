@@ -1,0 +1,210 @@
+"""`inv render`, `build`, `push`, `images`, `login`: a job's image, from its settings to the account's repository."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from spcs import local, pins
+from spcs.account import sql
+from spcs.config import Job
+from spcs.errors import NotReady
+from spcs.image import ImagePlan, Receipt, collect, reference, requirement_files
+from spcs.image import build as build_image
+from spcs.image import login as log_in
+from spcs.image import push as push_image
+from spcs.project import Project
+from spcs.render import render as fill
+from spcs.run.names import output_folder
+from spcs.show import tables
+from spcs.show.console import say
+from spcs.spec import family
+from spcs.specification import specification
+from spcs.steps.account import setup_sql
+
+ENTRYPOINT = ("python", "-m", "app")
+UNKNOWN_URL = "<repository_url>"
+
+
+def render(project: Project, job: str) -> None:
+    """Write the three texts a run is made of; the same settings and files give the same bytes."""
+    name, entry = project.job(job)
+    plan = image_plan(project, entry, url=UNKNOWN_URL)
+    folder = project.receipts / "build" / name
+    texts = {
+        "Dockerfile": plan.dockerfile,
+        "spec.yaml": run_specification(project, name, entry, image_path(project, plan), f"{name}_run"),
+        "setup.sql": setup_sql(project, name, "<your user>", admin=True),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        (folder / file).write_text(text)
+        say(f"wrote {(folder / file).relative_to(project.root)}")
+
+
+def build(project: Project, job: str) -> Receipt:
+    """Make the job's image unless it is there; says which, and with what engine."""
+    name, entry = project.job(job)
+    options = project.settings.image.build_options
+    engine = project.engine  # first: without one there is nothing to ask the account for
+    plan = image_plan(project, entry)
+    receipt = build_image(
+        plan, engine, job=name, state=project.receipts, options=options, say=project.tell, dry=project.dry
+    )
+    say(receipt.outcome)
+    return receipt
+
+
+def push(project: Project, job: str) -> Receipt:
+    """Send the job's image unless the repository has it."""
+    name, entry = project.job(job)
+    engine = project.engine
+    receipt = push_image(
+        image_plan(project, entry),
+        engine,
+        job=name,
+        state=project.receipts,
+        token=lambda: project.account.registry_token().reveal(),
+        say=project.tell,
+        dry=project.dry,
+    )
+    say(receipt.outcome)
+    return receipt
+
+
+def images(project: Project, as_json: bool) -> None:
+    """Show the images of the repository, and those of this machine that could be pushed to it."""
+    flake = project.settings.snowflake
+    repository = f"{flake.database}.{flake.schema}.{flake.image_repository}"
+    name = project.settings.image.name
+    rows = [
+        {"image": row["image_name"], "tag": row["tags"], "where": "repository", "digest": row["digest"]}
+        for row in project.account.query(sql.show_images(repository))
+    ]
+    rows += [
+        {"image": name, "tag": image.ref.rpartition(":")[2], "where": project.engine.name, "digest": image.image_id}
+        for image in project.engine.images(f"{repository_url(project)}/{name}")
+    ]
+    columns = ("image", "tag", "where", "digest")
+    tables.table(columns, rows, as_json=as_json, none="no images yet; inv build push makes one")
+
+
+def login(project: Project) -> None:
+    """Log the engine in, into a private folder; `push` does it by itself when it has to."""
+    host = repository_url(project).partition("/")[0]
+    if project.dry:
+        return project.tell(f"log in to {host} as 0sessiontoken, the session's token over stdin")
+    log_in(project.engine, host, lambda: project.account.registry_token().reveal())
+    say(f"logged in to {host}; the token is good for about an hour")
+
+
+def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
+    """All that decides the job's image; raises SettingsProblem for a file that is not there.
+
+    The repository's `url` is no part of the image's identity; the account is asked for it where none is given.
+    """
+    image = project.settings.image
+    split = pins.split(job.pins if job.pins is not None else project.settings.pins)
+    code = code_of(project.root, job, image.code)
+    machine = family(project.pool(job).instance_family)
+    base = job.base or image.base
+    values = {
+        "base": base,
+        "apt": image.apt,
+        "heavy": split.heavy,
+        "light": split.light,
+        "indexes": image.indexes.gpu if machine and machine.gpu_count else image.indexes.cpu,
+        "code": code,
+        "entrypoint": ENTRYPOINT,
+        "labels": {"org.opencontainers.image.title": image.name},
+    }
+    files = (*requirement_files(split), *collect(project.root, code))
+    return ImagePlan(
+        repository_url=url or repository_url(project),
+        name=image.name,
+        base=base,
+        dockerfile=fill(project.root, image.dockerfile, {**values, "buildkit": False}),
+        dockerfile_buildkit=fill(project.root, image.dockerfile, {**values, "buildkit": True}),
+        files=files,
+        code=code,
+        entrypoint=ENTRYPOINT,
+        labels=revision(project.root),
+        platform=f"linux/{machine.architecture if machine else 'amd64'}",
+    )
+
+
+def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What enters the image: the job's `code`, or the project's and the files that the job's command names."""
+    if job.code is not None:
+        return job.code
+    named = [word for word in job.command if not word.startswith("-") and (root / word).is_file()]
+    return tuple(dict.fromkeys([*default, *named]))
+
+
+def image_path(project: Project, plan: ImagePlan) -> str:
+    """The image as a specification names it: `/db/schema/repository/name:tag`."""
+    flake = project.settings.snowflake
+    repository = f"/{flake.database}/{flake.schema}/{flake.image_repository}".lower()
+    return repository + reference(plan, project.engine.kind).removeprefix(plan.repository_url)
+
+
+def run_specification(project: Project, name: str, job: Job, image: str, run: str) -> str:
+    """The checked text of `spec.yaml` for a run."""
+    flake = project.settings.snowflake
+    output = output_folder(f"{flake.database}.{flake.schema}.{flake.stage}", run)
+    return specification(project.root, project.settings, name, job, image=image, output=output)
+
+
+def repository_url(project: Project) -> str:
+    """Where images are pushed, as the account says it; kept in a receipt, since it does not change.
+
+    Raises NotReady when the account has no such repository.
+    """
+    flake = project.settings.snowflake
+    place = f"{flake.database}.{flake.schema}"
+    key = {"connection": project.settings.connection, "repository": f"{place}.{flake.image_repository}".upper()}
+    key |= {"account": local.identity(project.root)} if project.is_local else {}
+    receipt = project.receipts / "repository.json"
+    known = _read(receipt)
+    if all(known.get(name) == word for name, word in key.items()):
+        return known["url"]
+    if project.dry:
+        return UNKNOWN_URL
+    rows = project.account.query(sql.show_image_repositories(flake.image_repository, place))
+    urls = [row["repository_url"] for row in rows if row["name"].upper() == flake.image_repository.upper()]
+    if not urls:
+        raise NotReady(
+            f"there is no image repository {place}.{flake.image_repository}",
+            why=f"or the role {flake.role} may neither read nor write it",
+            fix="inv setup",
+        )
+    receipt.parent.mkdir(parents=True, exist_ok=True)
+    receipt.write_text(json.dumps({**key, "url": urls[0]}, indent=2) + "\n")
+    return str(urls[0])
+
+
+def revision(root: Path) -> Mapping[str, str]:
+    """Where the image comes from, as labels: git revision and whether files differ from it; empty outside git."""
+    done = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    text = done.stdout.strip()
+    if done.returncode or not text:
+        return {}
+    return {
+        "org.opencontainers.image.revision": text.removesuffix("-dirty"),
+        "spcs.dirty": str(text.endswith("-dirty")).lower(),
+    }
+
+
+def _read(receipt: Path) -> Mapping[str, str]:
+    try:
+        known = json.loads(receipt.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,132 @@
+"""`inv run`, `status`, `logs`, `cancel`, `fetch`: a job from its submission to its outputs."""
+
+from __future__ import annotations
+
+from spcs.account import sql
+from spcs.config import Job
+from spcs.errors import NotReady
+from spcs.image import Receipt, read
+from spcs.project import Project
+from spcs.run import files, record, verdict, watch
+from spcs.run.follow import follow as to_the_end
+from spcs.run.logs import read as log_lines
+from spcs.run.model import Run
+from spcs.run.names import known_run, new_run
+from spcs.run.submit import Submission, submit
+from spcs.show import runs as screen
+from spcs.show import tables
+from spcs.show.console import say
+from spcs.specification import unknown_family
+from spcs.steps.image import image_path, image_plan, run_specification
+
+
+def run(project: Project, job: str, follow: bool) -> None:
+    """Start the job and, unless told otherwise, stay with it until its verdict; raises JobFailed for a bad one."""
+    name, entry = project.job(job)
+    receipt, path = _image(project, name, entry)
+    run = _named(project, new_run(name), entry, receipt)
+    notice = unknown_family(project.pool(entry))
+    if notice:
+        say(notice, "warn")
+    submission = Submission(
+        run=run,
+        spec=run_specification(project, name, entry, path, run.name),
+        replicas=entry.replicas,
+        query_warehouse=entry.query_warehouse or project.settings.snowflake.warehouse,
+        external_access_integrations=entry.external_access_integrations,
+        comment=entry.comment,
+    )
+    submit(project.account, submission, project.root, dry=project.dry)
+    if project.dry:
+        return
+    screen.submitted(run)
+    if not follow:
+        return say(f"come back with: inv logs --run {run.name} --follow")
+    _to_the_verdict(project, run, stop_doomed=True)
+
+
+def status(project: Project, run: str, as_json: bool) -> None:
+    """Show what the account says of a run."""
+    chosen = _chosen(project, run)
+    tables.status(chosen, watch.observe(project.account, chosen), as_json=as_json)
+
+
+def logs(project: Project, run: str, follow: bool, as_json: bool) -> None:
+    """Print a run's log lines; with `follow` until its end, then its verdict."""
+    chosen = _chosen(project, run)
+    if follow:
+        return _to_the_verdict(project, chosen, as_json=as_json)
+    log_lines(project.account, chosen, screen.RunView(as_json=as_json))
+
+
+def cancel(project: Project, run: str) -> None:
+    """Ask the account to stop a run; one that has ended stays as it is."""
+    chosen = _chosen(project, run)
+    if project.dry:
+        project.account.query(sql.cancel_job(chosen.service))
+        return
+    state = files.cancel(project.account, chosen)
+    say(f"{chosen.name}: {state.value.lower()}")
+
+
+def fetch(project: Project, run: str) -> None:
+    """Copy a run's outputs to `runs/<run>/`."""
+    chosen = _chosen(project, run)
+    folder = files.fetch(project.account, chosen, project.root, say)
+    say(f"outputs of {chosen.name} in {folder.relative_to(project.root)}/")
+
+
+def _to_the_verdict(project: Project, run: Run, *, as_json: bool = False, stop_doomed: bool = False) -> None:
+    ended = to_the_end(project.account, run, screen.RunView(as_json=as_json), stop_doomed=stop_doomed)
+    screen.verdict(ended, as_json=as_json)
+    verdict.check(ended)
+
+
+def _image(project: Project, name: str, job: Job) -> tuple[Receipt, str]:
+    """The job's image as pushed, and its path in the specification; raises NotReady when it has not been pushed."""
+    plan = image_plan(project, job)
+    path = image_path(project, plan)
+    receipt = read(project.receipts, name)
+    if project.dry:
+        return receipt or Receipt(name, path, "", ""), path
+    if receipt and receipt.digest and receipt.ref.endswith(path):
+        return receipt, path
+    digest = _digest_there(project, path)
+    if not digest:
+        raise NotReady(
+            f"the image of job '{name}' is not in the repository",
+            why=f"for the files and pins as they are now it would be {path}",
+            fix=f"inv build push run --job {name}" if name != project.settings.job else "inv build push run",
+        )
+    return Receipt(name, plan.repository_url + path, "", "", digest=digest), path
+
+
+def _digest_there(project: Project, path: str) -> str:
+    """The digest of the image as the account lists it, whoever pushed it; empty if it is not there."""
+    flake = project.settings.snowflake
+    rows = project.account.query(sql.show_images(f"{flake.database}.{flake.schema}.{flake.image_repository}"))
+    return next((str(row["digest"]) for row in rows if f"/{row['image_path']}".lower() == path), "")
+
+
+def _named(project: Project, name: str, job: Job, receipt: Receipt) -> Run:
+    flake = project.settings.snowflake
+    return Run(
+        name=name,
+        database=flake.database,
+        schema=flake.schema,
+        stage=f"{flake.database}.{flake.schema}.{flake.stage}",
+        connection=project.settings.connection,
+        pool=project.pool(job).name,
+        image=receipt.ref,
+        digest=receipt.digest,
+    )
+
+
+def _chosen(project: Project, name: str) -> Run:
+    """The run of that name, or the last one started from here; raises SettingsProblem or NotReady."""
+    if not name:
+        return record.last(project.root, project.settings.connection)
+    flake = project.settings.snowflake
+    stage = f"{flake.database}.{flake.schema}.{flake.stage}"
+    found = record.find(project.root, name)
+    return found or Run(known_run(name), flake.database, flake.schema, stage, project.settings.connection)

@@ -1,0 +1,80 @@
+"""Where Invoke meets a user's mistyped word: four of its rough edges, smoothed here and nowhere else.
+
+Invoke 3.0.3 shows a traceback for a settings file that is not YAML, gives no hint for an unknown task (and leaves with
+1, where wrong words are 2 here), leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. `smooth()` wraps some of
+its methods and takes our variables out of the environment it reads; `tests/unit/test_words.py` holds each against the
+installed Invoke.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.config import Config
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+from spcs.errors import Left, SettingsProblem, did_you_mean
+
+INVOKES_OWN = ("INVOKE_RUN_", "INVOKE_RUNNERS_", "INVOKE_SUDO_", "INVOKE_TASKS_", "INVOKE_TIMEOUTS_")
+INVOKES_OWN_NAMES = ("INVOKE_RUNTIME_CONFIG", "INVOKE_DEBUG")
+
+environment: dict[str, str] = {}
+"""Our `INVOKE_*` variables, as `spcs.config.load` takes them."""
+
+
+def smooth() -> None:
+    """Call once, when the task file is imported: Invoke has yet to read the project's settings and the task names."""
+    if environment or getattr(Program, "spcs_smoothed", False):
+        return
+    for name in [n for n in os.environ if n.startswith("INVOKE_") and n not in INVOKES_OWN_NAMES]:
+        if not name.startswith(INVOKES_OWN):
+            environment[name] = os.environ.pop(name)
+    setattr(Program, "spcs_smoothed", True)  # noqa: B010 - not an attribute Program declares
+    setattr(Program, "parse_tasks", _with_hint(Program.parse_tasks))  # noqa: B010 - as above
+    setattr(Program, "execute", _interruptible(Program.execute))  # noqa: B010 - as above
+    for suffix in ("_load_yaml", "_load_yml"):
+        setattr(Config, suffix, _readable(getattr(Config, suffix)))
+
+
+def _with_hint(parse_tasks: Callable[[Program], None]) -> Callable[[Program], None]:
+    def parse(program: Program) -> None:
+        try:
+            parse_tasks(program)
+        except (ParseError, ValueError) as error:
+            word = str(error).partition("'")[2].partition("'")[0]
+            names = [str(name) for name in program.collection.task_names] if program.collection else []
+            raise SettingsProblem(str(error), fix=did_you_mean(word, names) or "inv --list") from error
+
+    return parse
+
+
+def _interruptible(execute: Callable[[Program], None]) -> Callable[[Program], None]:
+    def run(program: Program) -> None:
+        try:
+            execute(program)
+        except KeyboardInterrupt as interrupt:
+            raise Left("left with Ctrl-C") from interrupt
+
+    return run
+
+
+def _readable(load: Callable[[Config, Any], Any]) -> Callable[[Config, Any], Any]:
+    def read(config: Config, path: Any) -> Any:
+        # Invoke carries its own copy of PyYAML, whose errors are not those of the one installed beside it.
+        from invoke.vendor import yaml
+
+        try:
+            values = load(config, path)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{Path(path).name}:{mark.line + 1}" if mark else Path(path).name
+            raise SettingsProblem(f"{where} is not YAML", why=getattr(error, "problem", None) or str(error)) from error
+        if values is not None and not isinstance(values, dict):
+            raise SettingsProblem(f"{Path(path).name} must be a table of settings", fix="see docs/settings.md")
+        return values
+
+    return read

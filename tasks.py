@@ -1,0 +1,204 @@
+"""The commands: `inv --list` names them, `inv --help NAME` explains one, `inv --dry …` prints what it would do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+# Invoke switches bytecode off, which would have our own modules compiled anew at every command.
+sys.dont_write_bytecode = False
+
+from invoke import Collection, Context, task  # noqa: E402 - after the line above
+
+from spcs.words import smooth  # noqa: E402 - as above
+
+smooth()
+
+JOB = "which entry of `jobs:` in invoke.yaml (default: the setting `job`)"
+RUN = "which run (default: the last one)"
+JSON = "print one JSON object a line on stdout"
+
+
+if TYPE_CHECKING:
+    from spcs.project import Project
+
+
+def project(c: Context) -> Project:
+    """The project this folder is, opened once per process."""
+    from spcs.project import open_project
+
+    return open_project(c.config, __file__)
+
+
+@task(help={"job": "whose compute pool to create too", "admin": "also run the part that needs the admin role"})
+def setup(c: Context, job: str = "", admin: bool = True) -> None:
+    """Create what a run needs in the account.
+
+    Role, database, warehouse, compute pool, schema, image repository and stage; what is there stays as it is.
+    """
+    from spcs.steps import account
+
+    account.setup(project(c), job, admin)
+
+
+@task
+def data(c: Context) -> None:
+    """Load the data file into its table.
+
+    PUT and COPY INTO, unless the table holds that very file already.
+    """
+    from spcs.steps import account
+
+    account.data(project(c))
+
+
+@task(help={"job": JOB})
+def render(c: Context, job: str = "") -> None:
+    """Write a job's Dockerfile, spec.yaml and setup.sql.
+
+    They go to .spcs/build/JOB/, to be read before anything is done with them.
+    """
+    from spcs.steps import image
+
+    image.render(project(c), job)
+
+
+@task(help={"job": JOB})
+def build(c: Context, job: str = "") -> None:
+    """Build the job's image.
+
+    Its tag is a hash of what goes in, so an image that is there already is not built again.
+    """
+    from spcs.steps import image
+
+    image.build(project(c), job)
+
+
+@task(help={"job": JOB})
+def push(c: Context, job: str = "") -> None:
+    """Push the job's image to the account's repository.
+
+    Layers that are there already are not sent again; an image that is there costs one request.
+    """
+    from spcs.steps import image
+
+    image.push(project(c), job)
+
+
+@task(help={"json": JSON})
+def images(c: Context, json: bool = False) -> None:
+    """List the images in the account's image repository."""
+    from spcs.steps import image
+
+    image.images(project(c), json)
+
+
+@task
+def login(c: Context) -> None:
+    """Log the container engine in to the registry.
+
+    With a token of the session, into a private folder: no password is typed, your own configuration is not touched.
+    """
+    from spcs.steps import image
+
+    image.login(project(c))
+
+
+@task(help={"job": JOB, "follow": "follow its logs to the verdict"})
+def run(c: Context, job: str = "", follow: bool = True) -> None:
+    """Run the job and follow it to its verdict.
+
+    The exit code is the verdict's: 0 done, 1 failed or cancelled. Ctrl-C leaves the job running (130) and says how to
+    come back.
+    """
+    from spcs.steps import run as step
+
+    step.run(project(c), job, follow)
+
+
+@task(help={"run": RUN, "json": JSON})
+def status(c: Context, run: str = "", json: bool = False) -> None:
+    """Show the state of a run, container by container."""
+    from spcs.steps import run as step
+
+    step.status(project(c), run, json)
+
+
+@task(help={"run": RUN, "follow": "go on until the run has ended, then give its verdict", "json": JSON})
+def logs(c: Context, run: str = "", follow: bool = False, json: bool = False) -> None:
+    """Print the log lines of a run."""
+    from spcs.steps import run as step
+
+    step.logs(project(c), run, follow, json)
+
+
+@task(help={"run": RUN})
+def cancel(c: Context, run: str = "") -> None:
+    """Cancel a run: SIGTERM, then 30 seconds to save and leave."""
+    from spcs.steps import run as step
+
+    step.cancel(project(c), run)
+
+
+@task(help={"run": RUN})
+def fetch(c: Context, run: str = "") -> None:
+    """Copy the outputs of a run from the stage to runs/RUN/."""
+    from spcs.steps import run as step
+
+    step.fetch(project(c), run)
+
+
+@task(name="up")
+def local_up(c: Context) -> None:
+    """Start the local account.
+
+    A command that needs it does so by itself.
+    """
+    from spcs.steps import local
+
+    local.up(project(c))
+
+
+@task(name="down")
+def local_down(c: Context) -> None:
+    """Stop the local account; what it holds stays."""
+    from spcs.steps import local
+
+    local.down(project(c))
+
+
+@task(name="status", help={"json": JSON})
+def local_status(c: Context, json: bool = False) -> None:
+    """Say whether the local account runs, and how.
+
+    The exit code is 3 if it does not run.
+    """
+    from spcs.steps import local
+
+    local.status(project(c), json)
+
+
+@task(name="reset", help={"yes": "do not ask"})
+def local_reset(c: Context, yes: bool = False) -> None:
+    """Delete all that the local account holds.
+
+    Objects, tables, files, images and jobs; it is stopped first.
+    """
+    from spcs.steps import local
+
+    local.reset(project(c), yes)
+
+
+@task(name="connection")
+def local_connection(c: Context) -> None:
+    """Print a connections.toml entry for the local account.
+
+    With it any Snowflake client reaches it. It holds the generated password.
+    """
+    from spcs.steps import local
+
+    local.connection(project(c))
+
+
+ns = Collection(setup, data, render, build, push, images, login, run, status, logs, cancel, fetch)
+ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

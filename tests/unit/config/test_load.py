@@ -1,0 +1,108 @@
+"""Settings: what is taken, what is refused, and where each value is said to come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spcs.config import Settings, job_named, load
+from spcs.errors import SettingsProblem
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def loaded(text: str, tmp_path: Path, **environment: str) -> Settings:
+    file = tmp_path / "invoke.yaml"
+    file.write_text(text)
+    return load(yaml.safe_load(text) or {}, environment, file)
+
+
+def refused(text: str, tmp_path: Path, **environment: str) -> SettingsProblem:
+    with pytest.raises(SettingsProblem) as caught:
+        loaded(text, tmp_path, **environment)
+    assert caught.value.code == 2
+    return caught.value
+
+
+def test_an_empty_file_is_a_whole_project(tmp_path: Path) -> None:
+    assert loaded("", tmp_path) == Settings()
+
+
+def test_a_command_is_a_whole_job(tmp_path: Path) -> None:
+    job = job_named(loaded("jobs: {train: {}, mine: {command: [python, x.py]}}", tmp_path), "mine")
+    assert job.command == ("python", "x.py")
+    assert job.replicas == 1
+
+
+def test_the_file_of_the_repository_is_valid() -> None:
+    file = REPOSITORY / "invoke.yaml"
+    settings = load(yaml.safe_load(file.read_text()), {}, file)
+    assert {"train", "tutorial"} <= set(settings.jobs)
+    assert "@sha256:" in settings.image.base
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "fix"),
+    [
+        ("jbos: {}", "unknown setting 'jbos' (invoke.yaml:1)", "did you mean 'jobs'?"),
+        ("snowflake:\n  rolle: X", "unknown setting 'snowflake.rolle' (invoke.yaml:2)", "did you mean 'role'?"),
+        ("jobs:\n  train:\n    replica: 2", "unknown setting 'jobs.train.replica' (invoke.yaml:3)", "'replicas'"),
+        ("image: {engine: dokcer}", "'image.engine' is 'dokcer' (invoke.yaml:1)", "did you mean 'docker'?"),
+        ("jobs: {train: {replicas: two}}", "'jobs.train.replicas' must be a whole number, not 'two'", ""),
+        ("jobs: {train: {replicas: true}}", "'jobs.train.replicas' must be a whole number, not True", ""),
+        ("jobs: {train: {args: --fast}}", "'jobs.train.args' must be a list, not '--fast'", ""),
+        ("snowflake: X", "'snowflake' must be a table of", ""),
+        ("pins: {torch: 2.10}", "'pins.torch' must be a version in quotes", ""),
+        ("jobs: {train: {volumes: [{mount: /x}]}}", "'jobs.train.volumes.0' lacks 'name'", ""),
+        ("snowflake: {role: 'my role'}", "'snowflake.role' is 'my role'", "letters, digits and _"),
+        ("jobs: {train: {}, Train-2: {}}", "a job can't be called 'Train-2' (invoke.yaml:1)", "lower-case"),
+        ("job: trian\njobs: {train: {}}", "there is no job 'trian'", "did you mean 'train'?"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line(text: str, what: str, fix: str, tmp_path: Path) -> None:
+    problem = refused(text, tmp_path)
+    assert what in problem.what
+    assert fix in problem.fix
+
+
+def test_the_environment_is_above_the_file(tmp_path: Path) -> None:
+    settings = loaded(
+        "snowflake: {role: A}",
+        tmp_path,
+        INVOKE_SNOWFLAKE_ROLE="B",
+        INVOKE_SNOWFLAKE_COMPUTE_POOL_MAX_NODES="3",
+        INVOKE_IMAGE_BUILD_OPTIONS="[--network, host]",
+        INVOKE_IMAGE_BASE="base:1",
+    )
+    assert settings.snowflake.role == "B"
+    assert settings.snowflake.compute_pool.max_nodes == 3
+    assert settings.image.build_options == ("--network", "host")
+    assert settings.image.base == "base:1"
+
+
+def test_a_job_of_the_file_is_reached_by_the_environment(tmp_path: Path) -> None:
+    settings = loaded("jobs: {train: {}}", tmp_path, INVOKE_JOBS_TRAIN_REPLICAS="2", INVOKE_JOBS_TRAIN_SHM="1Gi")
+    assert settings.jobs["train"].replicas == 2
+    assert settings.jobs["train"].shm == "1Gi"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("INVOKE_SNOWFLAKE_ROLLE", "X", "INVOKE_SNOWFLAKE_ROLLE in the environment matches no setting"),
+        ("INVOKE_JOBS_TRAIN_REPLICAS", "two", "must be a whole number, not 'two' (INVOKE_JOBS_TRAIN_REPLICAS)"),
+        ("INVOKE_IMAGE_BUILD_OPTIONS", "[--a", "INVOKE_IMAGE_BUILD_OPTIONS can't be read"),
+        ("INVOKE_IMAGE_ENGINE", "dokcer", "'image.engine' is 'dokcer' (INVOKE_IMAGE_ENGINE)"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, text: str, what: str, tmp_path: Path) -> None:
+    assert what in refused("jobs: {train: {}}", tmp_path, **{name: text}).what
+
+
+def test_a_file_given_with_f_is_above_the_environment(tmp_path: Path) -> None:
+    runtime: dict[str, Any] = {"snowflake": {"role": "C"}}
+    settings = load(runtime, {"INVOKE_SNOWFLAKE_ROLE": "B"}, tmp_path / "invoke.yaml", tmp_path / "mine.yaml", runtime)
+    assert settings.snowflake.role == "C"
