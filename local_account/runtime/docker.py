@@ -1,0 +1,311 @@
+"""Containers of docker or podman, driven through their command line clients.
+
+The containers' labels are the database: what runs, and for which job, is read back from the engine after a restart.
+Ends are heard by `wait`, which also answers at once for a container that ended while nobody listened.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from local_account.runtime import argv, logfile, logtext, pause
+from local_account.runtime.argv import Capacity, Client
+from local_account.runtime.model import (
+    ContainerExit,
+    ContainerKey,
+    Launch,
+    LogLine,
+    OnExit,
+    RuntimeProblem,
+    Seen,
+    Started,
+    running_message,
+)
+
+log = logging.getLogger("local_account")
+
+PULL_FAILED = "Failed to pull image"
+START_FAILED = "Encountered fatal error while starting container"
+_RETRY_SECONDS = 2.0
+
+
+class ContainerRuntime:
+    """The Runtime of docker and podman. `registry_login` (user, password) opens the account's registry for pulls."""
+
+    def __init__(
+        self,
+        client: Client,
+        capacity: Capacity,
+        reason: str,
+        registry_login: tuple[str, str],
+        environment: Mapping[str, str],
+        host_name: str | None = None,
+    ) -> None:
+        self.name = "podman" if client.podman else "docker"
+        self.reason = reason
+        self._client = client
+        self._capacity = capacity
+        self._environment = dict(environment)
+        self._host_name = host_name
+        self._network_lock = threading.Lock()
+        self._closed = threading.Event()
+        self._waiting: set[subprocess.Popen[str]] = set()
+        _write_login(client, registry_login)
+
+    def host_for_containers(self) -> str:
+        return self._host_name or self._gateway()
+
+    def bind_address(self) -> str | None:
+        return None if self._host_name else self._gateway()
+
+    def start(self, launch: Launch) -> Mapping[str, Started]:
+        self._remove(self._ids(argv.of_service(self._client, launch.service_id, launch.instance)))
+        try:
+            return self._start(launch)
+        except RuntimeProblem:
+            self._remove(self._ids(argv.of_service(self._client, launch.service_id, launch.instance)))
+            raise
+
+    def watch(self, key: ContainerKey, on_exit: OnExit) -> None:
+        threading.Thread(target=self._wait, args=(key, on_exit), name=f"wait-{key.container}", daemon=True).start()
+
+    def logs(
+        self, key: ContainerKey, *, since_ns: int | None = None, until_ns: int | None = None, tail: int | None = None
+    ) -> list[LogLine]:
+        if self._client.podman:
+            return logfile.read_podman(self._log_path(key), since_ns, until_ns, tail)
+        since = logtext.stamp(since_ns) if since_ns is not None else None
+        until = logtext.stamp(until_ns) if until_ns is not None else None
+        command = argv.logs(self._client, argv.name_of(key), since, until, tail)
+        done = self._run(command, RuntimeProblem("the engine has no logs of the container"))
+        parsed = [logtext.parse_line(logtext.rejoined(line), "stdout") for line in logtext.lines_of(done.stdout)]
+        parsed += [logtext.parse_line(logtext.rejoined(line), "stderr") for line in logtext.lines_of(done.stderr)]
+        lines = sorted((line for line in parsed if line is not None), key=lambda line: line.time_ns)
+        kept = [
+            line
+            for line in lines
+            if (since_ns is None or line.time_ns >= since_ns) and (until_ns is None or line.time_ns <= until_ns)
+        ]
+        return kept if tail is None else kept[max(len(kept) - tail, 0) :]
+
+    def _log_path(self, key: ContainerKey) -> Path:
+        problem = RuntimeProblem("the engine has no logs of the container")
+        command = argv.simple(self._client, "inspect", "--format", "{{.HostConfig.LogConfig.Path}}", argv.name_of(key))
+        return Path(self._run(command, problem).stdout.strip())
+
+    def stop(self, service_id: str, grace_s: int = 30) -> None:
+        found = self._inspect(argv.of_service(self._client, service_id))
+        running = [entry["Id"] for entry in found if _label(entry, argv.CONTAINER_LABEL) != argv.PAUSE]
+        if running:
+            self._quiet(argv.simple(self._client, "stop", "-t", str(grace_s), *running))
+
+    def remove(self, service_id: str) -> None:
+        filters = argv.of_service(self._client, service_id)
+        self._remove(self._ids(filters))
+        volumes = self._words(argv.simple(self._client, "volume", "ls", "-q", *filters))
+        if volumes:
+            self._quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
+
+    def reconcile(self) -> list[Seen]:
+        seen = []
+        for entry in self._inspect(argv.of_account(self._client)):
+            container = _label(entry, argv.CONTAINER_LABEL)
+            if container != argv.PAUSE and entry["State"]["Status"] not in ("created", "configured", "initialized"):
+                key = ContainerKey(
+                    _label(entry, argv.SERVICE_ID_LABEL), int(_label(entry, argv.INSTANCE_LABEL)), container
+                )
+                seen.append(Seen(key, bool(entry["State"]["Running"])))
+        return seen
+
+    def purge(self) -> None:
+        self._remove(self._ids(argv.of_account(self._client)))
+        volumes = self._words(argv.simple(self._client, "volume", "ls", "-q", *argv.of_account(self._client)))
+        if volumes:
+            self._quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
+        self._quiet(argv.simple(self._client, "network", "rm", self._client.network))
+        self._quiet(argv.simple(self._client, "rmi", self._client.pause_image))
+
+    def close(self) -> None:
+        self._closed.set()
+        for process in list(self._waiting):
+            process.terminate()
+
+    # -- starting ---------------------------------------------------------------------------------------------------
+
+    def _start(self, launch: Launch) -> Mapping[str, Started]:
+        self._gateway()
+        for container in launch.containers:
+            self._run(argv.pull(self._client, container), RuntimeProblem(PULL_FAILED))
+        for command in argv.shared_volumes(self._client, launch):
+            self._run(command, RuntimeProblem(START_FAILED))
+        shared = len(launch.containers) > 1
+        if shared:
+            self._start_pause(launch)
+        for container in launch.containers:
+            command = argv.create(self._client, launch, container, self._capacity, shared)
+            self._run(command, RuntimeProblem(START_FAILED))
+        for container in launch.containers:
+            self._start_created(argv.container_name(launch, container.name))
+        holder = argv.pause_name(launch) if shared else argv.container_name(launch, launch.containers[0].name)
+        address = self._address(holder)
+        return {c.name: Started(running_message(c.gpu, self._capacity.gpus), address) for c in launch.containers}
+
+    def _start_pause(self, launch: Launch) -> None:
+        found = self._call(argv.simple(self._client, "image", "inspect", self._client.pause_image))
+        if found.returncode != 0:
+            entrypoint = ["--change", 'ENTRYPOINT ["/pause"]']
+            command = argv.simple(self._client, "import", *entrypoint, "-", self._client.pause_image)
+            subprocess.run(command, input=pause.archive(), capture_output=True, env=self._environment, check=False)
+        self._run(argv.create_pause(self._client, launch), RuntimeProblem(START_FAILED))
+        self._start_created(argv.pause_name(launch))
+
+    def _start_created(self, name: str) -> None:
+        self._run(argv.simple(self._client, "start", name), RuntimeProblem(START_FAILED), self._folder(name))
+
+    def _folder(self, name: str) -> str | None:
+        """Return where a container must be started from, if that matters to the engine.
+
+        Up to version 4 podman looks for the sign of an out-of-memory kill in the container's own folder, but its
+        monitor leaves it where it was itself started.
+        """
+        if not self._client.podman:
+            return None
+        shown = self._call(argv.simple(self._client, "inspect", "--format", "{{.StaticDir}}", name)).stdout.strip()
+        # An engine in a virtual machine has that folder there, and starts the monitor by itself.
+        return shown if Path(shown).is_dir() else None
+
+    def _gateway(self) -> str:
+        """Return the address of this machine on the account's network, which is made if it is not there."""
+        with self._network_lock:
+            inspect = argv.simple(self._client, "network", "inspect", self._client.network)
+            found = self._call(inspect)
+            if found.returncode != 0:
+                problem = RuntimeProblem("the engine could not make a network for the account")
+                self._run(argv.create_network(self._client), problem)
+                found = self._run(inspect, problem)
+        network = json.loads(found.stdout)[0]
+        subnets = network["subnets"] if self._client.podman else network["IPAM"]["Config"]
+        return str(subnets[0].get("gateway") or subnets[0].get("Gateway"))
+
+    def _address(self, name: str) -> str:
+        networks = self._inspect_names([name])[0]["NetworkSettings"]["Networks"] or {}
+        return next((str(network["IPAddress"]) for network in networks.values() if network.get("IPAddress")), "")
+
+    # -- ends -------------------------------------------------------------------------------------------------------
+
+    def _wait(self, key: ContainerKey, on_exit: OnExit) -> None:
+        name = argv.name_of(key)
+        while not self._closed.is_set():
+            self._wait_once(name)
+            if self._closed.is_set():
+                return
+            found = self._call(argv.simple(self._client, "inspect", "--type", "container", name))
+            if found.returncode == 0:
+                ended = _ended(key, json.loads(found.stdout)[0]["State"])
+                if ended is not None:
+                    self._release(key)
+                    on_exit(ended)
+                    return
+            elif "no such" in found.stderr.lower():
+                problem = "the container was removed from the engine before it ended"
+                on_exit(ContainerExit(key, None, time.time_ns(), problem=problem))
+                return
+            # The engine is away (it restarts, say): nothing can be heard until it answers again.
+            self._closed.wait(_RETRY_SECONDS)
+
+    def _wait_once(self, name: str) -> None:
+        command = argv.simple(self._client, "wait", name)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self._environment, text=True
+        )
+        self._waiting.add(process)
+        try:
+            if self._closed.is_set():
+                process.terminate()
+            process.communicate()
+        finally:
+            self._waiting.discard(process)
+
+    def _release(self, key: ContainerKey) -> None:
+        """End the instance's pause container when its last real one has ended."""
+        filters = argv.of_service(self._client, key.service_id, key.instance)
+        running = [entry for entry in self._inspect(filters) if entry["State"]["Running"]]
+        if len(running) == 1 and _label(running[0], argv.CONTAINER_LABEL) == argv.PAUSE:
+            self._quiet(argv.simple(self._client, "kill", running[0]["Id"]))
+
+    # -- the client -------------------------------------------------------------------------------------------------
+
+    def _ids(self, filters: Sequence[str]) -> list[str]:
+        return self._words(argv.simple(self._client, "ps", "-a", "-q", "--no-trunc", *filters))
+
+    def _inspect(self, filters: Sequence[str]) -> list[dict[str, Any]]:
+        ids = self._ids(filters)
+        return self._inspect_names(ids) if ids else []
+
+    def _inspect_names(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        # Not `_run`: a container may go between the list and this call, and the rest is printed all the same.
+        found: list[dict[str, Any]] = json.loads(
+            self._call(argv.simple(self._client, "inspect", "--type", "container", *names)).stdout or "[]"
+        )
+        return found
+
+    def _remove(self, ids: Sequence[str]) -> None:
+        if ids:
+            self._quiet(argv.remove(self._client, ids))
+
+    def _words(self, command: list[str]) -> list[str]:
+        return self._run(command, RuntimeProblem("the engine does not answer")).stdout.split()
+
+    def _quiet(self, command: list[str]) -> None:
+        done = self._call(command)
+        if done.returncode != 0:
+            log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
+
+    def _run(
+        self, command: list[str], problem: RuntimeProblem, folder: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = self._call(command, folder)
+        if done.returncode != 0:
+            log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
+            raise RuntimeProblem(problem.message, argv.tail_of(done.stderr, 3))
+        return done
+
+    def _call(self, command: list[str], folder: str | None = None) -> subprocess.CompletedProcess[str]:
+        log.debug("%s", argv.joined(command))
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=self._environment, cwd=folder, check=False
+        )
+        # Decoded here: the text mode of subprocess would turn the carriage returns of progress bars into line ends.
+        output, errors = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(command, done.returncode, output, errors)
+
+
+def _write_login(client: Client, login: tuple[str, str]) -> None:
+    """Write the login for our own registry, readable by nobody else; docker and podman read the same form."""
+    auth = base64.b64encode(":".join(login).encode()).decode()
+    client.config.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "auth.json"):
+        path = client.config / name
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(json.dumps({"auths": {client.registry: {"auth": auth}}}))
+
+
+def _ended(key: ContainerKey, state: Mapping[str, Any]) -> ContainerExit | None:
+    if state["Running"] or state["Status"] in ("created", "configured", "initialized"):
+        return None
+    finished = logtext.parse_stamp(str(state["FinishedAt"])) or time.time_ns()
+    code = int(state["ExitCode"])
+    return ContainerExit(key, code, finished, oom_killed=bool(state["OOMKilled"]) and code != 0)
+
+
+def _label(entry: Mapping[str, Any], name: str) -> str:
+    return str(entry["Config"]["Labels"].get(name, ""))

@@ -1,0 +1,71 @@
+"""Transactions of sessions that have gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local_account.engine_sql import connections
+from local_account.engine_sql.connections import Connections
+from local_account.errors import SqlError
+from local_account.queries import Queries, Query
+from local_account.sessions import Session
+from local_account.state import State
+from local_account.statements.result import Result, status
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Connections]:
+    made = Connections(tmp_path / "t.duckdb", tmp_path)
+    made.cursor().execute("CREATE TABLE t (a INT)")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[[Callable[[], None]], Query]]:
+    """Runs a function as the statement of a query."""
+    state = State(tmp_path / "state.db")
+    queries = Queries(state, 60, 10, lambda query: None)
+
+    def submit(work: Callable[[], None]) -> Query:
+        def wrapped() -> Result:
+            work()
+            return status("done")
+
+        return queries.submit(1, "", "CALL x", wrapped)
+
+    yield submit
+    state.close()
+
+
+def insert(opened: Connections, session_id: int) -> None:
+    with opened.writing(Session(session_id, "U", "R")) as cursor:
+        cursor.execute("INSERT INTO t VALUES (1)")
+
+
+def test_an_idle_transaction_gives_way_and_its_session_is_told(
+    opened: Connections, run: Callable[[Callable[[], None]], Query], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_IDLE_S", 0.0)
+    for work in (lambda: opened.begin(1), lambda: insert(opened, 1), lambda: insert(opened, 2)):
+        query = run(work)
+        query.done.result(10)
+        assert query.error is None
+    assert opened.cursor().execute("SELECT COUNT(*) FROM t").fetchall() == [(1,)]
+    with pytest.raises(SqlError, match="rolled back"):
+        opened.commit(1)
+
+
+def test_a_statement_that_waits_for_the_writer_can_be_canceled(
+    opened: Connections, run: Callable[[Callable[[], None]], Query]
+) -> None:
+    run(lambda: opened.begin(1)).done.result(10)
+    waiting = run(lambda: insert(opened, 2))
+    assert waiting.cancel()
+    waiting.done.result(10)
+    assert waiting.error is not None
+    assert waiting.error.errno == 604
+    opened.rollback(1)
