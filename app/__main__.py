@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     except Problem as problem:
         failure = problem
     except OSError as error:
-        failure = Problem(str(error), "is there space, and is the output folder writable?", code=1)
+        failure = Problem(str(error), "make space, or choose another --output", code=1)
     sys.stderr.write(f"{failure}\n")
     return failure.code
 

@@ -120,7 +120,7 @@ def table(config: Config) -> Iterator[tuple[list[str], list[Shard]]]:
             columns = [column[0] for column in cursor.description]
             yield columns, [Shard(f"{config.data} batch {i}", b.rowcount, b.to_arrow) for i, b in enumerate(batches)]
         except Error as error:
-            fix = "name a warehouse: the job's QUERY_WAREHOUSE, or in the connection's entry"
+            fix = "set query_warehouse of the job, or warehouse in the entry of the connection"
             code = 2 if isinstance(error, ProgrammingError) else 1
             what = f"cannot read {config.data}: {one_line(error)}"
             raise Problem(what, fix if error.errno == NO_WAREHOUSE else LOAD_FIRST, code) from error
@@ -147,7 +147,7 @@ def connect(config: Config) -> Any:
             warnings.simplefilter("ignore", FutureWarning)
             return snowflake.connector.connect(**settings)
     except snowflake.connector.errors.Error as error:
-        fix = "check that entry of connections.toml" if config.connection else "run the job again; the account said no"
+        fix = "check that entry of connections.toml" if config.connection else "run the job again"
         raise Problem(f"cannot connect to Snowflake: {one_line(error)}", fix, 2 if config.connection else 1) from error
 
 
@@ -233,7 +233,7 @@ def column(part: pa.Table, name: str, kind: pa.DataType) -> NDArray[Any]:
     """A column without nulls as `kind`. What type it comes in says little: the next shard may have another width."""
     values = part.column(name)
     if values.null_count:
-        raise Problem(f"{name} holds {values.null_count} nulls", "fill them in the table, or leave it out: --features")
+        raise Problem(f"{name} holds {values.null_count} nulls", "fill them, or leave the column out: see --features")
     numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     try:
         if not any(is_kind(values.type) for is_kind in numeric):

@@ -41,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         return _run(root, given)
     except ServerProblem as problem:
-        print(f"local account: {problem}", file=sys.stderr)
+        print(f"error: {problem}", file=sys.stderr)
         return NOT_READY
     except KeyboardInterrupt:
         return 130

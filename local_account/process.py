@@ -117,7 +117,7 @@ def _start(root: Root, arguments: list[str]) -> Running:
         if child.poll() is None and not heard:
             child.kill()
         child.wait()
-        said = root.log.read_text(errors="replace")[offset:].strip()
+        said = root.log.read_text(errors="replace")[offset:].strip().removeprefix("error: ")
         raise ServerProblem(said or f"the server did not start within {_START_S:.0f} s; see {root.log}")
     return Running(**json.loads(line))
 
@@ -180,8 +180,8 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as problem:
         made.close()
         raise ServerProblem(
-            f"port {port} on {host}, which this local account keeps, is taken by another program ({problem.strerror})."
-            " Stop that program; or `invoke local.reset` begins a new account on another port."
+            f"port {port} on {host}, which this local account keeps, is taken by another program ({problem.strerror});"
+            " stop that program, or begin a new account on another port with inv local.reset"
         ) from problem
     made.listen(256)
     return made

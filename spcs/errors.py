@@ -17,12 +17,17 @@ from invoke.exceptions import Exit
 
 
 class Problem(Exit):
-    """A failure a user can act on: `what` happened, `why`, and `fix`, the command or edit that mends it."""
+    """A failure a user can act on: `what` happened, `why`, and `fix`, the command or edit that mends it.
+
+    All three begin in lower case, unless with a name, and end without a full stop; `fix` is a command or an imperative,
+    several of them parted by ", or". What others said (Snowflake, an engine) is quoted as it is.
+    """
 
     exit_code: ClassVar[int] = 1
+    heading: ClassVar[str] = "error: "
 
     def __init__(self, what: str, why: str = "", fix: str = "", *, code: int | None = None) -> None:
-        super().__init__(message=_text(what, why, fix), code=self.exit_code if code is None else code)
+        super().__init__(message=_text(self.heading + what, why, fix), code=self.exit_code if code is None else code)
         self.what = what
         self.why = why
         self.fix = fix
@@ -72,6 +77,7 @@ class Left(Problem):
     """The user left with Ctrl-C; the job goes on."""
 
     exit_code = 130
+    heading = ""  # nothing went wrong
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

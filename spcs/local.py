@@ -15,7 +15,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spcs.errors import NotReady
+from spcs.config.model import EngineSetting
+from spcs.errors import NotReady, Problem
+
+ENGINES: Mapping[str, EngineSetting] = {"docker": "docker", "podman": "podman", "process": "none"}
+"""The account's runtimes, and what builds images for each."""
+FAILED: Mapping[str, str] = {
+    "up": "did not start",
+    "down": "did not stop",
+    "status": "is not running",
+    "reset": "could not be emptied",
+}
+"""What to say when a command of the account fails."""
 
 
 def state_root(project: Path) -> Path:
@@ -23,14 +34,14 @@ def state_root(project: Path) -> Path:
     return Path(os.environ.get("SPCS_LOCAL_ROOT") or project / ".local")
 
 
-def answers(project: Path) -> bool:
-    """Is a server listening where `server.json` says? One connection attempt, no process started."""
+def running(project: Path) -> Mapping[str, Any] | None:
+    """What `server.json` says of the server, if one listens there: one connection attempt, no process started."""
     try:
-        server = json.loads((state_root(project) / "server.json").read_text())
+        server: Mapping[str, Any] = json.loads((state_root(project) / "server.json").read_text())
         with socket.create_connection((server["host"], server["port"]), timeout=1):
-            return True
+            return server
     except (OSError, ValueError, KeyError):
-        return False
+        return None
 
 
 def identity(project: Path) -> str:
@@ -42,10 +53,16 @@ def identity(project: Path) -> str:
         return ""
 
 
-def command(project: Path, verb: str) -> Mapping[str, Any]:
+def up(project: Path, setting: EngineSetting) -> Mapping[str, Any]:
+    """Start it, unless it runs, with the runtime that suits `image.engine`; returns where and how it runs."""
+    runtime = next((runtime for runtime, engine in ENGINES.items() if engine == setting), "auto")
+    return command(project, "up", "--runtime", runtime)
+
+
+def command(project: Path, verb: str, *options: str) -> Mapping[str, Any]:
     """Run `python -m local_account VERB` and return the object it prints; raises NotReady with its last words."""
     done = subprocess.run(
-        [sys.executable, "-m", "local_account", verb],
+        [sys.executable, "-m", "local_account", verb, *options],
         cwd=project,
         env={**os.environ, "SPCS_LOCAL_ROOT": str(state_root(project).resolve())},
         capture_output=True,
@@ -54,8 +71,8 @@ def command(project: Path, verb: str) -> Mapping[str, Any]:
     )
     if done.returncode:
         raise NotReady(
-            f"the local account did not {verb}" if verb != "status" else "the local account is not running",
-            why="\n".join(done.stderr.strip().splitlines()[-20:]),
+            f"the local account {FAILED[verb]}",
+            why="\n".join(done.stderr.strip().removeprefix(Problem.heading).splitlines()[-20:]),
             fix="inv local.up" if verb == "status" else f"see {state_root(project) / 'server.log'}, or inv local.reset",
         )
     lines = done.stdout.strip().splitlines()

@@ -28,6 +28,7 @@ class Project:
         self.root = root
         self.settings = settings
         self.dry = dry
+        self._has_started_local = False
 
     @property
     def receipts(self) -> Path:
@@ -57,8 +58,14 @@ class Project:
         """What builds images on this machine; said once, with its reason."""
         from spcs.image import detect
 
-        engine = detect(self.settings.image.engine, self.receipts, local_account=self.is_local)
-        say(f"engine: {engine.reason}")
+        setting = self.settings.image.engine
+        # An image must suit what the account runs: an engine may have been started, or stopped, since.
+        running = local.running(self.root) if self.is_local and setting == "auto" else None
+        if running:
+            setting = local.ENGINES[running["runtime"]]
+        engine = detect(setting, self.receipts, local_account=self.is_local)
+        if not self._has_started_local:  # which has said it
+            say(f"engine: {running['reason'] if running else engine.reason}")
         return engine
 
     @cached_property
@@ -71,14 +78,15 @@ class Project:
         """A new connection to the account the settings name, in the session context given."""
         from spcs.account import Account, resolve
 
-        if self.is_local and not self.dry and not local.answers(self.root):
+        if self.is_local and not self.dry and not local.running(self.root):
             self.start_local()
         params = {} if self.dry and self.is_local else resolve(self.settings.connection, self.root)
         return Account({**params, **context}, name=self.settings.connection, dry=self.dry, say=self.tell)
 
     def start_local(self) -> Mapping[str, Any]:
         """Start the local account and say in one line how it runs containers."""
-        server = local.command(self.root, "up")
+        server = local.up(self.root, self.settings.image.engine)
+        self._has_started_local = True
         say(f"local account: http://{server['host']}:{server['port']}, {server['reason']}")
         return server
 

@@ -73,7 +73,7 @@ def _finished(text: str, template: str) -> str:
         raise SettingsProblem(
             f"{template} leaves '{left.group()}' in line {line} of its result",
             why=text.splitlines()[line - 1].strip(),
-            fix="a value holds template marks; write them out in the template instead",
+            fix="write the marks out in the template, not in a value",
         )
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
@@ -88,4 +88,4 @@ def _where(error: BaseException, root: Path, template: str) -> str:
 
 
 def _known(values: Mapping[str, Any]) -> str:
-    return f"names a template may use: {', '.join(sorted(values))}"
+    return f"choose from the names a template gets: {', '.join(sorted(values))}"

@@ -85,4 +85,4 @@ def _remedy(error: SpecError, name: str, pool: ComputePool) -> str:
         return error.hint
     if "exceeds" in error.message:
         return f"ask for less in jobs.{name}.resources, or for a larger instance_family than {pool.instance_family}"
-    return f"mend jobs.{name} in invoke.yaml, or its template; inv render --job {name} shows the result"
+    return f"mend jobs.{name} in invoke.yaml, or its template"

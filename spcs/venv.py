@@ -34,6 +34,9 @@ PROBE_SECONDS = 3.0
 class NotReadyError(Exception):
     """This machine lacks something; the text says what, and the command that mends it."""
 
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(f"{what}\n  fix: {fix}" if fix else what)
+
 
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m spcs.venv", description="Makes or updates .venv.")
@@ -46,7 +49,7 @@ def main(words: list[str]) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
             make(["requirements.txt", "requirements-test.txt"] if test else ["requirements.txt"])
     except NotReadyError as problem:
-        print(f"venv: {problem}", file=sys.stderr)
+        print(f"error: {problem}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 130
@@ -58,12 +61,12 @@ def check_python() -> None:
     wanted = ".".join(map(str, NEEDS))
     if sys.version_info[:2] < NEEDS:
         newer = [name for name in (f"python3.{minor}" for minor in range(14, 10, -1)) if shutil.which(name)]
-        mend = f"say: make PYTHON={newer[0]} …" if newer else "install one, then say: make PYTHON=/path/to/it …"
-        raise NotReadyError(f"Python {wanted} or newer is needed, and {sys.executable} is {_version()}; {mend}")
+        mend = f"make PYTHON={newer[0]} …" if newer else "install one, then make PYTHON=/path/to/it …"
+        raise NotReadyError(f"Python {wanted} or newer is needed, and {sys.executable} is {_version()}", mend)
     if importlib.util.find_spec("ensurepip") is None:
         package = f"python3.{sys.version_info.minor}-venv"
         raise NotReadyError(
-            f"this Python cannot make environments: its ensurepip is missing; sudo apt-get install {package}"
+            "this Python cannot make environments: its ensurepip is missing", f"sudo apt-get install {package}"
         )
 
 
@@ -120,7 +123,7 @@ def _install(files: list[str]) -> None:
     _say(f"installing {' and '.join(files)} (a few minutes the first time)")
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     requirements = [word for name in files for word in ("--requirement", str(ROOT / name))]
-    _run(pip + indexes + requirements, "pip failed (its own words are above); mend that, then say it again")
+    _run(pip + indexes + requirements, "pip failed (its own words are above)", "mend that, then run the command again")
 
 
 def _torch_indexes() -> list[str]:
@@ -168,9 +171,9 @@ def _answers(url: str) -> bool:
     return answered.is_set()
 
 
-def _run(command: list[str], failure: str) -> None:
+def _run(command: list[str], failure: str, fix: str = "") -> None:
     if subprocess.run(command, check=False).returncode != 0:
-        raise NotReadyError(failure)
+        raise NotReadyError(failure, fix)
 
 
 def _stamp() -> dict[str, str]:

@@ -3,12 +3,13 @@
 Invoke 3.0.3 shows a traceback for a settings file that is not YAML, gives no hint for an unknown task (and leaves with
 1, where wrong words are 2 here), leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. `smooth()` wraps some of
 its methods and takes our variables out of the environment it reads; `tests/unit/test_words.py` holds each against the
-installed Invoke.
+installed Invoke. A chain is about one job, so `--job` said once holds for every task in it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,36 @@ def _with_hint(parse_tasks: Callable[[Program], None]) -> Callable[[Program], No
     def parse(program: Program) -> None:
         try:
             parse_tasks(program)
+            _one_job(program)
         except (ParseError, ValueError) as error:
-            word = str(error).partition("'")[2].partition("'")[0]
-            names = [str(name) for name in program.collection.task_names] if program.collection else []
-            raise SettingsProblem(str(error), fix=did_you_mean(word, names) or "inv --list") from error
+            raise _misread(program, error) from error
 
     return parse
+
+
+def _misread(program: Program, error: Exception) -> SettingsProblem:
+    """Invoke's sentence about a word, in the words of all other problems."""
+    text, task = str(error), getattr(error, "context", None)
+    manual = f"inv --help {task.name}" if task and task.name else "inv --help"
+    if lacking := re.match(r"Flag <Argument: ([\w-]+)", text):
+        return SettingsProblem(f"the option '--{lacking[1]}' needs a value", fix=manual)
+    if not text.startswith("No idea what"):
+        return SettingsProblem(text[:1].lower() + text[1:].rstrip("!."), fix=manual)
+    word = text.partition("'")[2].partition("'")[0]
+    if word.startswith("-"):
+        flags = [*task.flags, *task.inverse_flags] if task else []
+        return SettingsProblem(f"there is no option '{word}'", fix=did_you_mean(word, flags) or manual)
+    names = program.collection.task_names if program.collection else []
+    return SettingsProblem(f"there is no task '{word}'", fix=did_you_mean(word, names) or "inv --list")
+
+
+def _one_job(program: Program) -> None:
+    """`--job NAME` said once in a chain holds for all of it: `inv build push run --job NAME` is about one job."""
+    jobs = [task.args["job"] for task in program.tasks if "job" in task.args]
+    said = {job.value for job in jobs if job.got_value}
+    if len(said) == 1:
+        for job in jobs:
+            job.value = next(iter(said))
 
 
 def _interruptible(execute: Callable[[Program], None]) -> Callable[[Program], None]:

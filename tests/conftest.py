@@ -1,12 +1,15 @@
 """Fixtures for tests that run the project as a user does. `tests/support.py` holds what they are made of.
 
-A test marked `engine` runs real containers. Without an engine it is skipped with the reason; where `.ci/engine` has
-promised one (SPCS_TEST_DOCKERS), a missing engine fails the test instead.
+A test marked `engine` runs real containers with docker, one marked `engine("podman")` with podman. Without it the test
+is skipped with the reason; where `.ci/engine` has promised it (PROMISES), a missing engine fails the run instead.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +17,13 @@ import pytest
 
 from tests import support
 from tests.support import Client, Outcome, Project
+
+OLD_CONNECTOR = "snowflake-connector-python==4.8.1"
+PROMISES = {"docker": "SPCS_TEST_DOCKERS", "podman": "SPCS_TEST_PODMAN"}
+
+
+def pytest_configure() -> None:
+    support.set_aside_the_machines_settings()
 
 
 def pytest_report_header() -> str:
@@ -32,20 +42,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    needing = [item for item in items if item.get_closest_marker("engine")]
-    if needing and (why := support.lacking()):
-        if "SPCS_TEST_DOCKERS" in os.environ:
-            raise pytest.UsageError(f"an engine was promised by SPCS_TEST_DOCKERS: {why}")
-        for item in needing:
-            item.add_marker(pytest.mark.skip(reason=why))
-
-
-@pytest.fixture(autouse=True)
-def settings_of_this_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only tests with real containers see `INVOKE_*`, by which `.ci/engine` names the base image it made."""
-    if not request.node.get_closest_marker("engine"):
-        for name in [name for name in os.environ if name.startswith("INVOKE_")]:
-            monkeypatch.delenv(name)
+    for item in items:
+        mark = item.get_closest_marker("engine")
+        for engine in (mark.args or ("docker",)) if mark else ():
+            if why := support.lacking(engine):
+                if PROMISES[engine] in os.environ:
+                    raise pytest.UsageError(f"an engine was promised by {PROMISES[engine]}: {why}")
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def docker_clients() -> tuple[Client, ...]:
 @pytest.fixture
 def base_image() -> str:
     """The base that images are built from in this run."""
-    return os.environ.get("INVOKE_IMAGE_BASE") or support.settings_base()
+    return support.base_image()
 
 
 @pytest.fixture
@@ -74,7 +77,9 @@ def project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
         home = tmp_path / "snowflake"
         home.mkdir(exist_ok=True)
         env = {"SPCS_LOCAL_ROOT": str(folder / ".local"), "SNOWFLAKE_HOME": str(home)}
-        if not engine:
+        if engine:
+            env |= support.MACHINES_SETTINGS
+        else:
             nowhere = f"unix://{tmp_path / 'no-engine.sock'}"
             env |= {"DOCKER_HOST": nowhere, "CONTAINER_HOST": nowhere}
         if docker:
@@ -94,6 +99,24 @@ def project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
 def inv(project: Callable[..., Project]) -> Callable[..., Outcome]:
     """`inv("build", "push")`: the tasks as typed, in one project for the whole test."""
     return project().inv
+
+
+@pytest.fixture(scope="session")
+def old_connector(request: pytest.FixtureRequest) -> Path:
+    """A folder with the newest 4.x connector and what it needs, to be first on PYTHONPATH. Installed once a machine."""
+    assert request.config.cache is not None
+    cache = request.config.cache.mkdir("connectors")
+    folder = cache / f"{OLD_CONNECTOR.replace('==', '-')}-py{sys.version_info.major}{sys.version_info.minor}"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial = folder.with_name(f"{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(partial), OLD_CONNECTOR]
+            done = support.run(pip, support.REPO, {}, 280)
+            assert done.code == 0, done
+            partial.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)

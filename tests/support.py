@@ -19,6 +19,9 @@ INVOKE = Path(sys.prefix) / "bin" / "invoke"
 NOT_OURS = (".git", ".venv", ".spcs", ".local", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 
 
+MACHINES_SETTINGS: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended: the exit code as a shell sees it, what it wrote, and how long it took."""
@@ -149,27 +152,52 @@ def clients() -> tuple[tuple[Client, ...], str]:
 
 
 @functools.cache
-def lacking() -> str:
-    """Why tests cannot run containers here: no engine, or no base image to build from. Empty when they can."""
+def lacking(engine: str = "docker") -> str:
+    """Why tests cannot run containers with `docker` or `podman` here. Empty when they can."""
+    return _lacking_podman() if engine == "podman" else _lacking_docker()
+
+
+def _lacking_podman() -> str:
+    podman = shutil.which("podman")
+    if podman is None:
+        return "no podman on this machine"
+    # Only a container shows whether podman may do on this machine what containers take.
+    tried = _ask(podman, "run", "--rm", "--network", "none", base_image(), "true", seconds=180)
+    said = (tried.stderr.strip() or "no answer").splitlines()[-1]
+    return "" if tried.code == 0 else f"podman runs no container of {base_image()}: {said}"
+
+
+def _lacking_docker() -> str:
+    """No engine, or no base image to build from."""
     found, why = clients()
     if not found:
         return why
-    base = os.environ.get("INVOKE_IMAGE_BASE") or settings_base()
+    base = base_image()
     docker = str(found[0].path)
     if _ask(docker, "image", "inspect", base).code == 0 or _ask(docker, "pull", "--quiet", base, seconds=180).code == 0:
         return ""
     return f"an engine answers, but the base image {base} is neither there nor to be pulled (.ci/engine makes one)"
 
 
-def settings_base() -> str:
+def base_image() -> str:
+    """The base that images are built from in this run: the one `.ci/engine` made, else that of the settings."""
     from spcs.config.model import Image
 
-    return Image().base
+    return MACHINES_SETTINGS.get("INVOKE_IMAGE_BASE") or Image().base
 
 
-def _ask(docker: str, *words: str, seconds: float = 15) -> Outcome:
+def set_aside_the_machines_settings() -> None:
+    """Take `INVOKE_*`, by which `.ci/engine` says what this machine needs, out of the environment of the tests.
+
+    Only a project that builds real images gets them back; all others run with the settings as a clone has them.
+    """
+    for name in [name for name in os.environ if name.startswith("INVOKE_")]:
+        MACHINES_SETTINGS[name] = os.environ.pop(name)
+
+
+def _ask(client: str, *words: str, seconds: float = 15) -> Outcome:
     try:
-        return run([docker, *words], REPO, {}, seconds)
+        return run([client, *words], REPO, {}, seconds)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Outcome(1, "", str(error), 0)
 
@@ -188,16 +216,15 @@ def stray_processes(folder: Path) -> Iterator[tuple[int, str]]:
             yield int(entry.name), command.strip()
 
 
-def stray_containers(folder: Path) -> Iterator[tuple[str, str]]:
-    """Containers of local accounts below `folder` (they mount from there), as (id, name)."""
-    found, _ = clients()
-    if not found:
-        return
-    docker = str(found[0].path)
-    for container in _ask(docker, "ps", "-aq", "--filter", "label=spcs.local.account").stdout.split():
-        shown = _ask(docker, "inspect", "-f", "{{.Name}}{{range .Mounts}} {{.Source}}{{end}}", container).stdout.split()
-        if any(Path(source).is_relative_to(folder) for source in shown[1:]):
-            yield container, shown[0].lstrip("/")
+def stray_containers(folder: Path) -> Iterator[tuple[list[str], str]]:
+    """Containers of local accounts below `folder` (they mount from there), as (the command to remove it, name)."""
+    docker, podman = [str(client.path) for client in clients()[0][:1]], shutil.which("podman")
+    for engine in [*docker, *([podman] if podman else [])]:
+        for container in _ask(engine, "ps", "-aq", "--filter", "label=spcs.local.account").stdout.split():
+            form = "{{.Name}}{{range .Mounts}} {{.Source}}{{end}}"
+            shown = _ask(engine, "inspect", "-f", form, container).stdout.split()
+            if any(Path(source).is_relative_to(folder) for source in shown[1:]):
+                yield [engine, "rm", "-f", "-v", container], shown[0].lstrip("/")
 
 
 def end_strays(folder: Path) -> list[str]:
@@ -206,7 +233,7 @@ def end_strays(folder: Path) -> list[str]:
     for pid, command in stray_processes(folder):
         os.kill(pid, signal.SIGKILL)
         left.append(f"process {pid}: {command}")
-    for container, name in stray_containers(folder):
-        _ask(str(clients()[0][0].path), "rm", "-f", "-v", container)
+    for removal, name in stray_containers(folder):
+        _ask(*removal)
         left.append(f"container {name}")
     return left

@@ -19,7 +19,7 @@ CHOICES = ("auto", "docker", "podman", "process")
 @dataclass(frozen=True)
 class Engine:
     """A container engine that answers. `environment` is that of its client; `host_name` is set where containers reach
-    this machine by a name rather than by their network's gateway."""
+    this machine by a name rather than by their network's gateway. `lacks` is what it cannot do here, in a few words."""
 
     name: str
     program: str
@@ -27,6 +27,7 @@ class Engine:
     capacity: Capacity
     environment: Mapping[str, str]
     host_name: str | None = None
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def choose(setting: str) -> Choice:
     for name in ("docker", "podman") if setting == "auto" else (setting,):
         found = _docker() if name == "docker" else _podman()
         if isinstance(found, Engine):
-            return Choice(found, f"{found.name} {found.version}: {found.name} answers, jobs are real containers")
+            reason = f"{found.name} {found.version}: {found.name} answers, jobs are real containers"
+            return Choice(found, f"{reason}; {found.lacks}" if found.lacks else reason)
         missing.append(f"{name}: {found}")
     if setting != "auto":
         raise NoEngine("; ".join(missing))
@@ -94,11 +96,19 @@ def _podman() -> Engine | str:
     info = _answer([program, "info", "--format", "json"], environment)
     if isinstance(info, str):
         return info
+    return podman_of(program, info, environment)
+
+
+def podman_of(program: str, info: Mapping[str, Any], environment: Mapping[str, str]) -> Engine:
+    """Return the engine that `podman info` describes."""
     host = info.get("host", {})
-    rootless = bool(host.get("security", {}).get("rootless"))
     capacity = Capacity(float(host.get("cpus") or os.cpu_count() or 1), 0)
-    name = "host.containers.internal" if rootless or host.get("serviceIsRemote") else None
-    return Engine("podman", program, str(info.get("version", {}).get("Version", "")), capacity, environment, name)
+    version = str(info.get("version", {}).get("Version", ""))
+    # podman in a virtual machine leads this name to the loopback of the machine around it.
+    name = "host.containers.internal" if host.get("serviceIsRemote") else None
+    limited = {"memory", "cpu"} <= set(host.get("cgroupControllers") or ())
+    lacks = "" if limited else "limits of memory and CPU have no effect (this user has not been given those cgroups)"
+    return Engine("podman", program, version, capacity, environment, name, lacks)
 
 
 def _context_endpoint(program: str) -> str:

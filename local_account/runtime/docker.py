@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -18,6 +19,8 @@ from typing import Any
 
 from local_account.runtime import argv, logfile, logtext, pause
 from local_account.runtime.argv import Capacity, Client
+from local_account.runtime.calls import Calls
+from local_account.runtime.door import Door
 from local_account.runtime.model import (
     ContainerExit,
     ContainerKey,
@@ -54,8 +57,10 @@ class ContainerRuntime:
         self._client = client
         self._capacity = capacity
         self._environment = dict(environment)
+        self._engine = Calls(client, environment)
         self._host_name = host_name
         self._network_lock = threading.Lock()
+        self._door = _door(client, environment) if host_name is None else None
         self._closed = threading.Event()
         self._waiting: set[subprocess.Popen[str]] = set()
         _write_login(client, registry_login)
@@ -64,14 +69,15 @@ class ContainerRuntime:
         return self._host_name or self._gateway()
 
     def bind_address(self) -> str | None:
-        return None if self._host_name else self._gateway()
+        return None if self._host_name or self._client.podman else self._gateway()
 
     def start(self, launch: Launch) -> Mapping[str, Started]:
-        self._remove(self._ids(argv.of_service(self._client, launch.service_id, launch.instance)))
+        filters = argv.of_service(self._client, launch.service_id, launch.instance)
+        self._engine.remove(self._engine.ids(filters))
         try:
             return self._start(launch)
         except RuntimeProblem:
-            self._remove(self._ids(argv.of_service(self._client, launch.service_id, launch.instance)))
+            self._engine.remove(self._engine.ids(filters))
             raise
 
     def watch(self, key: ContainerKey, on_exit: OnExit) -> None:
@@ -85,7 +91,7 @@ class ContainerRuntime:
         since = logtext.stamp(since_ns) if since_ns is not None else None
         until = logtext.stamp(until_ns) if until_ns is not None else None
         command = argv.logs(self._client, argv.name_of(key), since, until, tail)
-        done = self._run(command, RuntimeProblem("the engine has no logs of the container"))
+        done = self._engine.run(command, RuntimeProblem("the engine has no logs of the container"))
         parsed = [logtext.parse_line(logtext.rejoined(line), "stdout") for line in logtext.lines_of(done.stdout)]
         parsed += [logtext.parse_line(logtext.rejoined(line), "stderr") for line in logtext.lines_of(done.stderr)]
         lines = sorted((line for line in parsed if line is not None), key=lambda line: line.time_ns)
@@ -99,42 +105,49 @@ class ContainerRuntime:
     def _log_path(self, key: ContainerKey) -> Path:
         problem = RuntimeProblem("the engine has no logs of the container")
         command = argv.simple(self._client, "inspect", "--format", "{{.HostConfig.LogConfig.Path}}", argv.name_of(key))
-        return Path(self._run(command, problem).stdout.strip())
+        return Path(self._engine.run(command, problem).stdout.strip())
 
     def stop(self, service_id: str, grace_s: int = 30) -> None:
-        found = self._inspect(argv.of_service(self._client, service_id))
+        found = self._engine.inspect(argv.of_service(self._client, service_id))
         running = [entry["Id"] for entry in found if _label(entry, argv.CONTAINER_LABEL) != argv.PAUSE]
         if running:
-            self._quiet(argv.simple(self._client, "stop", "-t", str(grace_s), *running))
+            self._engine.quiet(argv.simple(self._client, "stop", "-t", str(grace_s), *running))
 
     def remove(self, service_id: str) -> None:
         filters = argv.of_service(self._client, service_id)
-        self._remove(self._ids(filters))
-        volumes = self._words(argv.simple(self._client, "volume", "ls", "-q", *filters))
+        self._engine.remove(self._engine.ids(filters))
+        volumes = self._engine.words(argv.simple(self._client, "volume", "ls", "-q", *filters))
         if volumes:
-            self._quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
+            self._engine.quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
 
     def reconcile(self) -> list[Seen]:
         seen = []
-        for entry in self._inspect(argv.of_account(self._client)):
+        for entry in self._engine.inspect(argv.of_account(self._client)):
             container = _label(entry, argv.CONTAINER_LABEL)
             if container != argv.PAUSE and entry["State"]["Status"] not in ("created", "configured", "initialized"):
                 key = ContainerKey(
                     _label(entry, argv.SERVICE_ID_LABEL), int(_label(entry, argv.INSTANCE_LABEL)), container
                 )
                 seen.append(Seen(key, bool(entry["State"]["Running"])))
+        if any(found.running for found in seen):
+            try:
+                self._open_door()
+            except RuntimeProblem as problem:  # the next launch tries again
+                log.warning("%s", problem)
         return seen
 
     def purge(self) -> None:
-        self._remove(self._ids(argv.of_account(self._client)))
-        volumes = self._words(argv.simple(self._client, "volume", "ls", "-q", *argv.of_account(self._client)))
+        self._engine.remove(self._engine.ids(argv.of_account(self._client)))
+        volumes = self._engine.words(argv.simple(self._client, "volume", "ls", "-q", *argv.of_account(self._client)))
         if volumes:
-            self._quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
-        self._quiet(argv.simple(self._client, "network", "rm", self._client.network))
-        self._quiet(argv.simple(self._client, "rmi", self._client.pause_image))
+            self._engine.quiet(argv.simple(self._client, "volume", "rm", "-f", *volumes))
+        self._engine.quiet(argv.simple(self._client, "network", "rm", self._client.network))
+        self._engine.quiet(argv.simple(self._client, "rmi", self._client.pause_image))
 
     def close(self) -> None:
         self._closed.set()
+        if self._door:
+            self._door.close()
         for process in list(self._waiting):
             process.terminate()
 
@@ -143,60 +156,74 @@ class ContainerRuntime:
     def _start(self, launch: Launch) -> Mapping[str, Started]:
         self._gateway()
         for container in launch.containers:
-            self._run(argv.pull(self._client, container), RuntimeProblem(PULL_FAILED))
+            self._engine.run(argv.pull(self._client, container), RuntimeProblem(PULL_FAILED))
         for command in argv.shared_volumes(self._client, launch):
-            self._run(command, RuntimeProblem(START_FAILED))
+            self._engine.run(command, RuntimeProblem(START_FAILED))
         shared = len(launch.containers) > 1
         if shared:
             self._start_pause(launch)
         for container in launch.containers:
             command = argv.create(self._client, launch, container, self._capacity, shared)
-            self._run(command, RuntimeProblem(START_FAILED))
-        for container in launch.containers:
-            self._start_created(argv.container_name(launch, container.name))
+            self._engine.run(command, RuntimeProblem(START_FAILED))
+        names = [argv.container_name(launch, container.name) for container in launch.containers]
+        if self._client.podman:
+            self._initialise(names)
+        for name in names:
+            self._engine.run(argv.simple(self._client, "start", name), RuntimeProblem(START_FAILED))
         holder = argv.pause_name(launch) if shared else argv.container_name(launch, launch.containers[0].name)
         address = self._address(holder)
         return {c.name: Started(running_message(c.gpu, self._capacity.gpus), address) for c in launch.containers}
 
     def _start_pause(self, launch: Launch) -> None:
-        found = self._call(argv.simple(self._client, "image", "inspect", self._client.pause_image))
+        found = self._engine.call(argv.simple(self._client, "image", "inspect", self._client.pause_image))
         if found.returncode != 0:
             entrypoint = ["--change", 'ENTRYPOINT ["/pause"]']
             command = argv.simple(self._client, "import", *entrypoint, "-", self._client.pause_image)
             subprocess.run(command, input=pause.archive(), capture_output=True, env=self._environment, check=False)
-        self._run(argv.create_pause(self._client, launch), RuntimeProblem(START_FAILED))
-        self._start_created(argv.pause_name(launch))
+        self._engine.run(argv.create_pause(self._client, launch), RuntimeProblem(START_FAILED))
+        self._engine.run(argv.simple(self._client, "start", argv.pause_name(launch)), RuntimeProblem(START_FAILED))
 
-    def _start_created(self, name: str) -> None:
-        self._run(argv.simple(self._client, "start", name), RuntimeProblem(START_FAILED), self._folder(name))
+    def _initialise(self, names: Sequence[str]) -> None:
+        """Make all that podman's containers need before their programs begin, and the way to the server with it."""
+        for name in names:
+            command = argv.simple(self._client, "init", name)
+            self._engine.run(command, RuntimeProblem(START_FAILED), self._folder(name))
+        self._open_door()
 
     def _folder(self, name: str) -> str | None:
-        """Return where a container must be started from, if that matters to the engine.
+        """Return where a container must be initialised from, or None if that does not matter.
 
         Up to version 4 podman looks for the sign of an out-of-memory kill in the container's own folder, but its
         monitor leaves it where it was itself started.
         """
-        if not self._client.podman:
-            return None
-        shown = self._call(argv.simple(self._client, "inspect", "--format", "{{.StaticDir}}", name)).stdout.strip()
+        command = argv.simple(self._client, "inspect", "--format", "{{.StaticDir}}", name)
+        shown = self._engine.call(command).stdout.strip()
         # An engine in a virtual machine has that folder there, and starts the monitor by itself.
         return shown if Path(shown).is_dir() else None
+
+    def _open_door(self) -> None:
+        if self._door is None:
+            return
+        try:
+            self._door.open(self._gateway())
+        except OSError as error:
+            raise RuntimeProblem("containers cannot be given a way to the local account", str(error)) from error
 
     def _gateway(self) -> str:
         """Return the address of this machine on the account's network, which is made if it is not there."""
         with self._network_lock:
             inspect = argv.simple(self._client, "network", "inspect", self._client.network)
-            found = self._call(inspect)
+            found = self._engine.call(inspect)
             if found.returncode != 0:
                 problem = RuntimeProblem("the engine could not make a network for the account")
-                self._run(argv.create_network(self._client), problem)
-                found = self._run(inspect, problem)
+                self._engine.run(argv.create_network(self._client), problem)
+                found = self._engine.run(inspect, problem)
         network = json.loads(found.stdout)[0]
         subnets = network["subnets"] if self._client.podman else network["IPAM"]["Config"]
         return str(subnets[0].get("gateway") or subnets[0].get("Gateway"))
 
     def _address(self, name: str) -> str:
-        networks = self._inspect_names([name])[0]["NetworkSettings"]["Networks"] or {}
+        networks = self._engine.inspect_names([name])[0]["NetworkSettings"]["Networks"] or {}
         return next((str(network["IPAddress"]) for network in networks.values() if network.get("IPAddress")), "")
 
     # -- ends -------------------------------------------------------------------------------------------------------
@@ -207,7 +234,7 @@ class ContainerRuntime:
             self._wait_once(name)
             if self._closed.is_set():
                 return
-            found = self._call(argv.simple(self._client, "inspect", "--type", "container", name))
+            found = self._engine.call(argv.simple(self._client, "inspect", "--type", "container", name))
             if found.returncode == 0:
                 ended = _ended(key, json.loads(found.stdout)[0]["State"])
                 if ended is not None:
@@ -237,55 +264,17 @@ class ContainerRuntime:
     def _release(self, key: ContainerKey) -> None:
         """End the instance's pause container when its last real one has ended."""
         filters = argv.of_service(self._client, key.service_id, key.instance)
-        running = [entry for entry in self._inspect(filters) if entry["State"]["Running"]]
+        running = [entry for entry in self._engine.inspect(filters) if entry["State"]["Running"]]
         if len(running) == 1 and _label(running[0], argv.CONTAINER_LABEL) == argv.PAUSE:
-            self._quiet(argv.simple(self._client, "kill", running[0]["Id"]))
+            self._engine.quiet(argv.simple(self._client, "kill", running[0]["Id"]))
 
-    # -- the client -------------------------------------------------------------------------------------------------
 
-    def _ids(self, filters: Sequence[str]) -> list[str]:
-        return self._words(argv.simple(self._client, "ps", "-a", "-q", "--no-trunc", *filters))
-
-    def _inspect(self, filters: Sequence[str]) -> list[dict[str, Any]]:
-        ids = self._ids(filters)
-        return self._inspect_names(ids) if ids else []
-
-    def _inspect_names(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        # Not `_run`: a container may go between the list and this call, and the rest is printed all the same.
-        found: list[dict[str, Any]] = json.loads(
-            self._call(argv.simple(self._client, "inspect", "--type", "container", *names)).stdout or "[]"
-        )
-        return found
-
-    def _remove(self, ids: Sequence[str]) -> None:
-        if ids:
-            self._quiet(argv.remove(self._client, ids))
-
-    def _words(self, command: list[str]) -> list[str]:
-        return self._run(command, RuntimeProblem("the engine does not answer")).stdout.split()
-
-    def _quiet(self, command: list[str]) -> None:
-        done = self._call(command)
-        if done.returncode != 0:
-            log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
-
-    def _run(
-        self, command: list[str], problem: RuntimeProblem, folder: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        done = self._call(command, folder)
-        if done.returncode != 0:
-            log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
-            raise RuntimeProblem(problem.message, argv.tail_of(done.stderr, 3))
-        return done
-
-    def _call(self, command: list[str], folder: str | None = None) -> subprocess.CompletedProcess[str]:
-        log.debug("%s", argv.joined(command))
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=self._environment, cwd=folder, check=False
-        )
-        # Decoded here: the text mode of subprocess would turn the carriage returns of progress bars into line ends.
-        output, errors = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
-        return subprocess.CompletedProcess(command, done.returncode, output, errors)
+def _door(client: Client, environment: Mapping[str, str]) -> Door | None:
+    port = client.registry.partition(":")[2]  # none where there is no server to be reached
+    if not client.podman or not port:
+        return None
+    enter = [] if os.geteuid() == 0 else argv.simple(client, "unshare", "--rootless-netns")
+    return Door(int(port), enter, environment)
 
 
 def _write_login(client: Client, login: tuple[str, str]) -> None:

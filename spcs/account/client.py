@@ -113,7 +113,7 @@ class Account:
     def put(self, file: Path, stage_dir: str) -> None:
         """Upload one file as it is, under its own name, over what is there."""
         if not self._dry and not file.is_file():
-            raise SettingsProblem(f"There is no file {file}.")
+            raise SettingsProblem(f"there is no file {file}")
         _check_transfer(self.query(sql.put(file, stage_dir)))
 
     def get(self, stage_path: str, directory: Path) -> list[Path]:
@@ -176,7 +176,7 @@ class Account:
                 return
             silence = silence + delay if status.name == "NO_DATA" else 0.0
             if silence > NO_NEWS:
-                raise Refused("The account has no news of a statement it took.", f"query {query_id}\nin: {statement}")
+                raise Refused("the account has no news of a statement it took", f"query {query_id}\nin: {statement}")
             time.sleep(delay)
             delay = min(delay * 1.5, LONGEST_POLL)
 
@@ -216,8 +216,8 @@ class Account:
             with _quiet():
                 return self._explained(lambda: snowflake.connector.connect(**parameters))
         except OSError as error:  # a key or token file, which version 4 opens itself
-            what = f"A file of connection {self.name!r} cannot be read."
-            raise SettingsProblem(what, str(error), f"edit {connections.place(self.name)}") from error
+            what = f"a file of connection {self.name!r} cannot be read"
+            raise SettingsProblem(what, str(error), f"mend {connections.place(self.name)}") from error
 
     def _check_listening(self) -> None:
         """The connector tries a closed port again and again; on this machine one look is enough."""
@@ -301,7 +301,7 @@ def _check_transfer(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if str(row.get("status", "")).upper() not in _TRANSFERRED:
             name = row.get("source") or row.get("file")
-            raise Refused(f"The file {name} was not transferred.", str(row.get("message") or ""))
+            raise Refused(f"the file {name} was not transferred", str(row.get("message") or ""))
 
 
 def _is_connectors(error: BaseException) -> bool:

@@ -80,10 +80,10 @@ def _local(root: Path) -> dict[str, Any]:
         credentials = json.loads((root / "credentials").read_text())
         found = {key: server[key] for key in ("host", "port")} | {key: credentials[key] for key in ("user", "password")}
     except FileNotFoundError as error:
-        raise NotReady("The local account is not running.", fix="inv local.up") from error
+        raise NotReady("the local account is not running", fix="inv local.up") from error
     except (OSError, ValueError, KeyError) as error:
         raise NotReady(
-            "The local account's files cannot be read.", f"{root}: {error}", "inv local.down local.up"
+            "the local account's files cannot be read", f"{root}: {error}", "inv local.down local.up"
         ) from error
     return {"account": LOCAL, "protocol": "http", **found}
 
@@ -104,7 +104,7 @@ def _entries() -> dict[str, dict[str, Any]]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsProblem(f"{_shown(file)} is not valid TOML.", str(error), "edit that file") from error
+        raise SettingsProblem(f"{_shown(file)} is not valid TOML", str(error), "mend that file") from error
     section = content.get("connections", {}) if file.name == "config.toml" else content
     # The CLI writes connections.toml with or without the `connections.` in front.
     if file.name == "connections.toml" and isinstance(content.get("connections"), dict):
@@ -118,8 +118,8 @@ def _check_mode(file: Path) -> None:
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
         raise SettingsProblem(
-            f"{_shown(file)} can be read or changed by others (mode {mode:04o}).",
-            "It may hold passwords; Snowflake's tools refuse it too.",
+            f"{_shown(file)} can be read or changed by others (mode {mode:04o})",
+            "it may hold passwords; Snowflake's tools refuse it too",
             f'chmod 0600 "{file}"',
         )
 
@@ -143,21 +143,20 @@ def _with_key(parameters: Mapping[str, Any]) -> dict[str, Any]:
         return rest
     if "ENCRYPTED" in raw:
         raise SettingsProblem(
-            "private_key_raw holds an encrypted key.", fix="name the key's file in private_key_file instead"
+            "private_key_raw holds an encrypted key", fix="name the key's file in private_key_file instead"
         )
     return rest | {"private_key": "".join(line.strip() for line in raw.splitlines() if "-----" not in line)}
 
 
 def _unknown(setting: str, known: list[str]) -> SettingsProblem:
     file = _file()
-    names = f"It names: {', '.join(known)}." if known else "It names none." if file.exists() else "There is none yet."
+    names = f"names {', '.join(known)}" if known else "names none" if file.exists() else "is not there yet"
     guess = did_you_mean(setting, [*known, LOCAL])
-    why = f"Connections are read from {_shown(file)}. {names}"
+    others = f"set connection: local, or write this into {_shown(file)} (chmod 0600):\n"
     return SettingsProblem(
-        f"There is no connection {setting!r}" + (f", {guess}" if guess else "."),
-        why,
-        f"write this into {_shown(file)} (chmod 0600), or set `connection: local`:\n"
-        + _SAMPLE.format(name=_section(setting)),
+        f"there is no connection {setting!r}",
+        f"connections are read from {_shown(file)}, which {names}",
+        (f"{guess}\nelse " if guess else "") + others + _SAMPLE.format(name=_section(setting)),
     )
 
 

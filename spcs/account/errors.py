@@ -27,7 +27,7 @@ class Missing(NotReady):
     def __init__(
         self, kind: str, name: str, why: str, fix: str, *, errno: int | None = None, sqlstate: str | None = None
     ) -> None:
-        super().__init__(f"The {kind} {name} does not exist, or this role may not see it.", why, fix)
+        super().__init__(f"the {kind} {name} does not exist, or this role may not see it", why, fix)
         self.kind = kind
         self.name = name
         self.errno = errno
@@ -76,17 +76,17 @@ def problem(failure: Failure) -> Problem:
     if failure.errno in _BY_NUMBER:
         return _BY_NUMBER[failure.errno](failure)
     number = f" (error {failure.errno:06d})" if failure.errno else ""
-    return _refused(failure, f"The account refused the statement{number}.")
+    return _refused(failure, f"the account refused the statement{number}")
 
 
 def unreachable(connection: str, place: str, why: str) -> NotReady:
     """Say that nobody answers."""
     if connection == "local":
-        return NotReady("The local account does not answer.", why, "inv local.up")
+        return NotReady("the local account does not answer", why, "inv local.up")
     return NotReady(
-        f"The account of connection {connection!r} does not answer.",
+        f"the account of connection {connection!r} does not answer",
         why,
-        f"check `account` (or `host`) of {place}, and the network; then run the command again",
+        f"check account (or host) of {place}, and the network, then run the command again",
     )
 
 
@@ -96,15 +96,15 @@ def _unreachable(failure: Failure, _: re.Match[str]) -> Problem:
 
 def _wrong_password(failure: Failure, _: re.Match[str]) -> Problem:
     if failure.connection == "local":
-        fix = "inv local.down local.up   (a server of another folder may have taken its port)"
+        fix = "inv local.down local.up (a server of another folder may have taken its port)"
     else:
-        fix = f"mend `user` and `password` of {failure.place}"
-    return _refused(failure, f"The account of connection {failure.connection!r} refused the login.", fix)
+        fix = f"mend user and password of {failure.place}"
+    return _refused(failure, f"the account of connection {failure.connection!r} refused the login", fix)
 
 
 def _login(fix: str) -> Callable[[Failure, re.Match[str]], Problem]:
     def says(failure: Failure, _: re.Match[str]) -> Problem:
-        what = f"The account of connection {failure.connection!r} refused the login."
+        what = f"the account of connection {failure.connection!r} refused the login"
         return _refused(failure, what, fix.format(place=failure.place))
 
     return says
@@ -127,7 +127,7 @@ def _missing_role(failure: Failure, found: re.Match[str]) -> Problem:
 
 
 def _no_warehouse(failure: Failure) -> Problem:
-    return NotReady("No warehouse is in use.", failure.why, "set snowflake.warehouse in invoke.yaml, then inv setup")
+    return NotReady("no warehouse is in use", failure.why, "set snowflake.warehouse in invoke.yaml, then inv setup")
 
 
 def _missing_unnamed(failure: Failure) -> Problem:
@@ -142,14 +142,14 @@ def _no_file(failure: Failure) -> Problem:
 
 def _taken(failure: Failure) -> Problem:
     found = re.search(r"'([^']+)' already exists", failure.text)
-    name = f"{found[1]} already exists" if found else "An object of this name already exists"
+    name = f"{found[1]} already exists" if found else "an object of this name already exists"
     service = failure.sql.upper().startswith(("EXECUTE JOB", "CREATE SERVICE"))
-    fix = f"inv run   (takes a fresh name), or DROP SERVICE {found[1] if found else '<name>'}" if service else ""
-    return _refused(failure, f"{name}.", fix)
+    fix = f"inv run (it takes a fresh name), or DROP SERVICE {found[1] if found else '<name>'}" if service else ""
+    return _refused(failure, name, fix)
 
 
 def _privileges(failure: Failure) -> Problem:
-    what = f"The role {failure.role or 'in use'} lacks a privilege."
+    what = f"the role {failure.role or 'in use'} lacks a privilege"
     return _refused(failure, what, _grant(failure))
 
 
@@ -158,39 +158,39 @@ def _grant(failure: Failure) -> str:
     found = re.search(r"on (?P<kind>[a-z ]+?) '(?P<name>[^']+)'", failure.text, re.IGNORECASE)
     role = failure.role or "<role>"
     if not found:
-        return f"ask the owner of the object for the privilege, for role {role}"
+        return f"ask the owner of the object to grant it to role {role}"
     kind, name = found["kind"].upper(), found["name"]
     privilege = _PRIVILEGES.get(kind, "OWNERSHIP")
     created = re.match(r"CREATE (?:OR REPLACE )?(?:\w+ )*?(?P<kind>" + _CREATED + r")\b", failure.sql, re.IGNORECASE)
     if created and kind in ("SCHEMA", "DATABASE", "ACCOUNT"):
         privilege = f"CREATE {created['kind'].upper()}"
     target = kind if kind == "ACCOUNT" else f"{kind} {name}"
-    return f"ask its owner or an administrator: GRANT {privilege} ON {target} TO ROLE {role};"
+    return f"ask its owner or an administrator: GRANT {privilege} ON {target} TO ROLE {role}"
 
 
 def _spec(failure: Failure, _: re.Match[str]) -> Problem:
-    fix = "edit the job in invoke.yaml; inv render writes what becomes of it"
-    return _refused(failure, "Snowflake does not accept the specification.", fix)
+    fix = "mend the job in invoke.yaml, and read what inv render makes of it"
+    return _refused(failure, "Snowflake does not accept the specification", fix)
 
 
 def _too_big(failure: Failure, _: re.Match[str]) -> Problem:
     return _refused(
         failure,
-        "The job asks for more than a node of its compute pool has.",
-        "lower the job's `resources` in invoke.yaml, or choose a bigger compute_pool.instance_family and inv setup",
+        "the job asks for more than a node of its compute pool has",
+        "lower the job's resources in invoke.yaml, or name a compute_pool of a larger instance_family, then inv setup",
     )
 
 
 def _wrong_architecture(failure: Failure, _: re.Match[str]) -> Problem:
-    return _refused(failure, "The image was built for another kind of processor.", "inv build push")
+    return _refused(failure, "the image was built for another kind of processor", "inv build push")
 
 
 def _no_image(failure: Failure, _: re.Match[str]) -> Problem:
-    return NotReady("The job's image is not in the image repository.", failure.why, "inv build push")
+    return NotReady("the job's image is not in the image repository", failure.why, "inv build push")
 
 
 def _session_over(failure: Failure, _: re.Match[str]) -> Problem:
-    return _refused(failure, "The session is over.", "run the command again; it logs in anew")
+    return _refused(failure, "the session is over", "run the command again; it logs in anew")
 
 
 def _refused(failure: Failure, what: str, fix: str = "") -> Refused:
@@ -207,7 +207,7 @@ class _Known:
 _OBJECT = r"(?P<kind>[A-Z][A-Za-z ]*?)? ?'(?P<name>[^']+)' does not exist or"
 _MISSING_FIX = {
     "table": "inv data",
-    "service": "inv status   (names the last run)",
+    "service": "inv status (it names the last run)",
     "role": "inv setup",
 }
 _PRIVILEGES = {
@@ -229,7 +229,7 @@ _CREATED = "COMPUTE POOL|IMAGE REPOSITORY|INTEGRATION|WAREHOUSE|DATABASE|SCHEMA|
 _KNOWN = (
     _Known(r"role '(?P<name>[^']+)' specified in the connect string (?:does not exist|is not granted)", _missing_role),
     _Known(r"incorrect username or password", _wrong_password),
-    _Known(r"JWT token is invalid", _login("register the key: ALTER USER <user> SET RSA_PUBLIC_KEY='…'; {place}")),
+    _Known(r"JWT token is invalid", _login("register the key of {place}: ALTER USER <user> SET RSA_PUBLIC_KEY = '…'")),
     _Known(
         r"MFA with TOTP is required|MFA authentication|Duo Security|multi-factor",
         _login("log in with a key pair (private_key_file) or an access token instead of a password: {place}"),

@@ -36,7 +36,7 @@ def identifier(name: str) -> str:
     if _BARE.fullmatch(name):
         return name
     if not name:
-        raise SettingsProblem("A name is empty.", "Every object of the account has a name.", "fill it in invoke.yaml")
+        raise SettingsProblem("a name is empty", "every object of the account has a name", "fill it in invoke.yaml")
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -49,7 +49,7 @@ def parts(name: str) -> list[str]:
     """Split a dotted name: `db."my.schema".x` -> ['db', '"my.schema"', 'x']."""
     found = _PART.findall(name)
     if not found or ".".join(found) != name:
-        raise SettingsProblem(f"{name!r} is not the name of an object.", fix="write it as database.schema.name")
+        raise SettingsProblem(f"{name!r} is not the name of an object", fix="write it as database.schema.name")
     return found
 
 
@@ -58,8 +58,8 @@ def plain(*names: str) -> str:
     for part in (part for name in names for part in parts(name)):
         if not _BARE.fullmatch(part) or _RESERVED.fullmatch(part):
             raise SettingsProblem(
-                f"{part!r} cannot name a service, a compute pool or an image repository, nor the place of one.",
-                "Snowflake takes only unquoted identifiers there: letters, digits, _ and $, a letter or _ first.",
+                f"{part!r} cannot be part of the name of a service, compute pool or image repository",
+                "Snowflake takes only unquoted identifiers there: letters, digits, _ and $, a letter or _ first",
                 "choose such a name in invoke.yaml",
             )
     return qualified(*names)

@@ -51,7 +51,7 @@ def unknown_key(path: Path, known: list[str], origin: Origin) -> SettingsProblem
     hint = did_you_mean(path[-1], known)
     return SettingsProblem(
         f"unknown setting '{dotted(path)}' ({origin(path)})",
-        fix=hint or f"known here: {', '.join(known)}",
+        fix=hint or f"choose from {', '.join(known)}",
     )
 
 
@@ -66,7 +66,7 @@ def _choice(choices: tuple[Any, ...], raw: Any, path: Path, origin: Origin) -> A
         return raw
     raise SettingsProblem(
         f"'{dotted(path)}' is {raw!r} ({origin(path)})",
-        fix=did_you_mean(str(raw), choices) or f"one of: {', '.join(map(str, choices))}",
+        fix=did_you_mean(str(raw), choices) or f"choose from {', '.join(map(str, choices))}",
     )
 
 

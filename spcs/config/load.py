@@ -108,7 +108,7 @@ def _read(text: str, hint: Any, name: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsProblem(f"{name} can't be read: {text!r}", why=str(error).splitlines()[0]) from error
+        raise SettingsProblem(f"{name} cannot be read: {text!r}", why=str(error).splitlines()[0]) from error
 
 
 def _check_names(settings: Settings, origin: check.Origin) -> None:
@@ -123,14 +123,14 @@ def _check_names(settings: Settings, origin: check.Origin) -> None:
             raise SettingsProblem(
                 f"'{check.dotted(path)}' is {text!r} ({origin(path)})",
                 why="Snowpark Container Services takes unquoted names only",
-                fix="letters, digits and _, beginning with a letter",
+                fix="use letters, digits and _, beginning with a letter",
             )
     for name in settings.jobs:
         if not JOB_NAME.fullmatch(name):
             raise SettingsProblem(
-                f"a job can't be called {name!r} ({origin(('jobs', name))})",
+                f"a job cannot be called {name!r} ({origin(('jobs', name))})",
                 why="a run's name is made of it, and that becomes a host name",
-                fix="lower-case letters, digits and _, beginning with a letter, at most 40 characters",
+                fix="use lower-case letters, digits and _, beginning with a letter, at most 40 characters",
             )
     job_named(settings, settings.job)
 

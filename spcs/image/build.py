@@ -59,13 +59,13 @@ def push(
         raise NotReady(
             f"the image {receipt.ref} cannot run on a real account",
             why="it was written without a container engine: it holds the code only, for a process on the local account",
-            fix="install Docker or Podman, or remove `image.engine: none`; then: inv build push",
+            fix=f"install Docker or Podman, or remove image.engine: none, then inv build push --job {job}",
         )
     if dry:
         for argv in engine.commands_to_push(receipt.ref):
             say(shlex.join(argv))
         return dataclasses.replace(receipt, outcome=f"would push {receipt.ref}")
-    digest = _digest(engine, receipt.ref, state, token)
+    digest = _digest(engine, receipt, state, token)
     if digest:
         done = _known(state, receipt, "", f"already there: {receipt.ref} ({digest[:19]}…)", digest)
     else:
@@ -91,7 +91,7 @@ def _build(made: Build, engine: Engine, receipt: Receipt, state: Path, say: Say)
         try:
             image_id = image_id or engine.build(made, say)
         except EngineFailed as failed:
-            raise failures.of_build(made.plan, receipt.job, _how(engine), failed.detail) from failed
+            raise failures.of_build(made.plan, receipt.job, engine.name, _how(engine), failed.detail) from failed
     outcome = f"built {_short(made.plan, receipt)} in {time.monotonic() - started:.1f} s {_how(engine)}"
     done = dataclasses.replace(receipt, image_id=image_id, outcome=outcome, changed=True)
     receipts.write(state, done)
@@ -102,7 +102,7 @@ def _push(plan: ImagePlan, engine: Engine, receipt: Receipt, state: Path, token:
     image_id = engine.find(receipt.ref)
     if image_id is None:
         raise NotReady(
-            f"the image of job {receipt.job} is not built",
+            f"the image of job '{receipt.job}' is not built",
             why=f"for the files and pins as they are now it would be {receipt.ref}",
             fix=f"inv build push --job {receipt.job}",
         )
@@ -119,31 +119,32 @@ def _push(plan: ImagePlan, engine: Engine, receipt: Receipt, state: Path, token:
             login(engine, host, token)
             pushed = engine.push(receipt.ref, say)
     except EngineFailed as failed:
-        raise failures.of_push(receipt.ref, failed.detail) from failed
-    digest = _digest(engine, receipt.ref, state, token) or pushed.digest
+        raise failures.of_push(receipt.ref, receipt.job, failed.detail) from failed
+    digest = _digest(engine, receipt, state, token) or pushed.digest
     if not digest:
-        raise BuildFailed(f"{receipt.ref} was pushed, but the registry has no such image", fix="inv push")
+        again = f"inv push --job {receipt.job}"
+        raise BuildFailed(f"{receipt.ref} was pushed, but the registry has no such image", fix=again)
     sent = f": {pushed.sent}" if pushed.sent else ""
     outcome = f"pushed {_short(plan, receipt)} in {time.monotonic() - started:.1f} s{sent}"
     return dataclasses.replace(receipt, image_id=image_id, digest=digest, outcome=outcome, changed=True)
 
 
-def _digest(engine: Engine, ref: str, state: Path, token: Token, *, fresh: bool = False) -> str | None:
-    """The registry's digest for the tag, None if it has none; logs in if the registry asks for that.
+def _digest(engine: Engine, receipt: Receipt, state: Path, token: Token, *, fresh: bool = False) -> str | None:
+    """The registry's digest for the receipt's tag, None if it has none; logs in if the registry asks for that.
 
     A registry that lets a `fresh` login push but not look is no reason to stop: then, too, the answer is None.
     """
-    target = Reference.parse(ref)
+    target = Reference.parse(receipt.ref)
     try:
         registry = Registry(target.host, Folder(state / "docker").load(target.host))
         return registry.digest(target.repository, target.tag)
     except RegistryRefusal as refusal:
         if refusal.status not in (401, 403):
-            raise failures.of_push(ref, str(refusal)) from refusal
+            raise failures.of_push(receipt.ref, receipt.job, str(refusal)) from refusal
         if fresh or refusal.status == 403:
             return None
     login(engine, target.host, token)
-    return _digest(engine, ref, state, token, fresh=True)
+    return _digest(engine, receipt, state, token, fresh=True)
 
 
 def _receipt(plan: ImagePlan, engine: Engine, job: str) -> Receipt:

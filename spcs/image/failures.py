@@ -11,7 +11,7 @@ from spcs.image.registry import Reference, is_loopback
 
 
 class Known(NamedTuple):
-    """What the text of a failure looks like, its cause, the cure; `{host}`, `{base}`, `{repository}` are filled in."""
+    """What the text of a failure looks like, its cause, the cure; names in braces are filled in."""
 
     looks_like: str
     cause: str
@@ -19,32 +19,37 @@ class Known(NamedTuple):
 
 
 BUILD = (
-    Known(r"no space left on device", "the disk of the engine is full", "docker image prune (or: podman image prune)"),
+    Known(r"no space left on device", "the disk of the engine is full", "{engine} image prune"),
     Known(
         r"no matching distribution found|could not find a version that satisfies",
         "a package index does not have one of the pinned versions",
-        "correct that version under `pins` in invoke.yaml",
+        "correct that version under pins in invoke.yaml",
     ),
     Known(
         r"resolutionimpossible|conflicting dependencies",
         "two pins contradict each other",
-        "change one of the two under `pins` in invoke.yaml",
+        "change one of the two under pins in invoke.yaml",
     ),
     Known(
         r"python3: (command )?not found|ensurepip is not available",
         "the base image {base} has no python3 with venv",
-        "image: {{apt: [python3, python3-venv]}} in invoke.yaml, or another image.base",
+        "set image: {{apt: [python3, python3-venv]}} in invoke.yaml, or another image.base",
     ),
     Known(
         r"exec format error",
         "the engine cannot run linux/amd64 programs on this processor",
-        "docker run --privileged --rm tonistiigi/binfmt --install amd64",
+        "{engine} run --privileged --rm docker.io/tonistiigi/binfmt --install amd64",
+    ),
+    Known(
+        r"did not resolve to an alias",
+        "podman takes the base image {base} from no registry that is not named",
+        "name the registry in image.base in invoke.yaml: docker.io/library/{base} or docker.io/{base}",
     ),
     Known(
         r"pull access denied|manifest (for .* )?(unknown|not found)|failed to resolve source metadata|"
         r"dial tcp|error response from daemon: get |initializing source",
         "the base image {base} could not be fetched",
-        "check image.base in invoke.yaml and the way to its registry: docker pull {base}",
+        "check image.base in invoke.yaml and the way to its registry: {engine} pull {base}",
     ),
 )
 
@@ -62,7 +67,7 @@ PUSH = (
     Known(
         r"unauthorized|authentication required|no basic auth credentials|\b401\b",
         "the registry {host} refused the login, also with a fresh one",
-        "check with `inv login` that the connection's user may log in",
+        "check with inv login that the connection's user may log in",
     ),
     Known(
         r"denied|insufficient|forbidden|\b403\b",
@@ -74,45 +79,47 @@ PUSH = (
         "there is no image repository {repository}",
         "inv setup",
     ),
-    Known(r"no space left on device", "the disk of the registry is full", "free some space there, then inv push"),
+    Known(r"no space left on device", "the disk of the registry is full", "free some space there, then {again}"),
     Known(
         r"timed out|timeout|tls|certificate|connection reset|\beof\b",
         "the connection to {host} failed",
-        "check network, proxy and certificates, then inv push (it sends only what is missing)",
+        "check network, proxy and certificates, then {again}",
     ),
 )
 
 
-def of_build(plan: ImagePlan, job: str, how: str, detail: str) -> BuildFailed:
-    """The problem that a failed build is; `how` it was built, `detail` the last lines of the builder."""
+def of_build(plan: ImagePlan, job: str, engine: str, how: str, detail: str) -> BuildFailed:
+    """The problem that a failed build is; `how` the engine built it, `detail` the last lines of the builder."""
     known = _known(BUILD, detail)
     cause = f"\n{known.cause.format(base=plan.base)}" if known else ""
-    cure = known.cure.format(base=plan.base) if known else f"inv render --job {job} shows the Dockerfile"
-    return BuildFailed(f"the image of job {job} could not be built {how}", why=f"{detail}{cause}", fix=cure)
+    cure = known.cure if known else f"inv render --job {job}, then read its Dockerfile"
+    cure = cure.format(engine=engine, base=plan.base)
+    return BuildFailed(f"the image of job '{job}' could not be built {how}", why=f"{detail}{cause}", fix=cure)
 
 
-def of_push(ref: str, detail: str) -> BuildFailed:
-    """The problem that a failed push (or login to push) is; `detail` are the words of the engine or the registry."""
+def of_push(ref: str, job: str, detail: str) -> BuildFailed:
+    """The problem that a failed push (or login to push) of a job's image is, `detail` what was answered."""
     reference = Reference.parse(ref)
-    known = _known(PUSH, detail)
+    known, again = _known(PUSH, detail), f"inv push --job {job}"
     if known is None:
-        return BuildFailed(f"the image {ref} could not be pushed", why=detail, fix="inv push")
+        return BuildFailed(f"the image {ref} could not be pushed", why=detail, fix=again)
     names = {"host": reference.host, "repository": reference.repository.rpartition("/")[0]}
     why = f"{known.cause.format(**names)}\n{_tail(detail)}"
-    return BuildFailed(f"the image {ref} could not be pushed", why=why, fix=_cure(known, reference.host, detail))
+    cure = _cure(known, reference.host, detail, again)
+    return BuildFailed(f"the image {ref} could not be pushed", why=why, fix=cure)
 
 
 def of_login(host: str, detail: str) -> BuildFailed:
     """The problem that a refused login is."""
     known = _known(PUSH, detail)
-    cure = _cure(known, host, detail) if known else "inv login"
+    cure = _cure(known, host, detail, "inv login") if known else "inv login"
     return BuildFailed(f"the registry {host} refused the login", why=_tail(detail), fix=cure)
 
 
-def _cure(known: Known, host: str, detail: str) -> str:
+def _cure(known: Known, host: str, detail: str, again: str) -> str:
     if "connection refused" in detail.lower() and not is_loopback(host):
         return "check network, proxy and firewall"
-    return known.cure
+    return known.cure.format(again=again)
 
 
 def _known(catalogue: tuple[Known, ...], text: str) -> Known | None:

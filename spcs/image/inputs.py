@@ -104,7 +104,8 @@ def _under(root: Path, path: Path) -> Iterator[ContextFile]:
     full = root / path
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise SettingsProblem(
-            f"image code: '{path}' is not a path below the project", fix="see image.code in invoke.yaml"
+            f"image code: '{path}' is not a path below the project",
+            fix="mend image.code or the job's code in invoke.yaml",
         )
     if full.is_symlink():
         raise SettingsProblem(
@@ -118,7 +119,9 @@ def _under(root: Path, path: Path) -> Iterator[ContextFile]:
     elif full.is_file():
         yield ContextFile(path.as_posix(), full.read_bytes(), bool(full.stat().st_mode & 0o100))
     else:
-        raise SettingsProblem(f"image code: there is no file or folder {path}", fix="see image.code in invoke.yaml")
+        raise SettingsProblem(
+            f"image code: there is no file or folder {path}", fix="mend image.code or the job's code in invoke.yaml"
+        )
 
 
 def _left_out(path: Path) -> bool:

@@ -12,7 +12,7 @@ from spcs.account import sql
 from spcs.errors import NotReady, Problem
 from spcs.run import names, watch
 from spcs.run.account import Account
-from spcs.run.model import Output, Run, State, readable_size
+from spcs.run.model import Output, Run, State, readable_amount
 
 
 def outputs(account: Account, run: Run) -> tuple[Output, ...]:
@@ -32,12 +32,12 @@ def fetch(account: Account, run: Run, root: Path, say: Callable[[str], None] = l
     found = outputs(account, run)
     if not found:
         raise NotReady(
-            f"The run {run.name} has left no files.",
-            f"{run.output} is empty: the job writes there through the volume mounted in its container.",
+            f"the run {run.name} has left no files",
+            f"{run.output} is empty: the job writes there through the volume mounted in its container",
             f"inv logs --run {run.name}",
         )
     target = root / "runs" / run.name
-    say(f"fetching {len(found)} files, {readable_size(sum(output.size for output in found))}")
+    say(f"fetching {readable_amount(found)}")
     for source, local in downloads(run, found):
         (target / local).mkdir(parents=True, exist_ok=True)
         account.get(source, target / local)

@@ -42,9 +42,8 @@ def follow(account: Account, run: Run, view: View, *, stop_doomed: bool = False)
 def left(run: Run) -> Left:
     """Say that the user left, and how to come back."""
     return Left(
-        f"Left the run {run.name}; the job goes on.",
-        f"inv cancel --run {run.name} stops it",
-        f"inv logs --run {run.name} --follow   (comes back)",
+        f"left the run {run.name}; the job goes on",
+        f"come back with: inv logs --run {run.name} --follow\nstop it with: inv cancel --run {run.name}",
     )
 
 

@@ -86,8 +86,8 @@ class LogReader:
         if not bridged and not self._noticed:
             self._noticed = True
             self._notice(
-                "The log grew faster than Snowflake hands it out; some lines are missing here. "
-                f"All of them a few minutes later: inv logs --run {self._run.name}"
+                "the log grew faster than Snowflake hands it out: some lines are missing here; "
+                f"all of them in a few minutes: inv logs --run {self._run.name}"
             )
         return source.fresh(recorded) + source.fresh(lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -31,6 +31,11 @@ class State(Enum):
     def of(cls, word: str) -> State:
         """Read Snowflake's word; one we have never heard of counts as running, so that no run is given up early."""
         return cls.__members__.get(word.upper(), cls.RUNNING)
+
+    @property
+    def word(self) -> str:
+        """The state as it stands in a sentence: `done`, `internal error`."""
+        return self.value.lower().replace("_", " ")
 
     @property
     def final(self) -> bool:
@@ -178,6 +183,12 @@ def readable_size(count: int) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def readable_amount(outputs: Sequence[Output]) -> str:
+    """Say how many files these are, and how large together: `2 files, 1.2 MB`."""
+    files = "1 file" if len(outputs) == 1 else f"{len(outputs)} files"
+    return f"{files}, {readable_size(sum(output.size for output in outputs))}"
 
 
 def rfc3339(nanoseconds: int) -> str:

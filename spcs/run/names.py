@@ -28,9 +28,9 @@ def new_run(job: str, now: datetime | None = None) -> str:
     stem = job.lower().replace("-", "_")
     if not _JOB.fullmatch(stem) or len(stem) > LONGEST_JOB:
         raise SettingsProblem(
-            f"The job name {job!r} cannot name a run.",
-            f"Snowflake takes a letter, then letters, digits and underscores; at most {LONGEST_JOB} characters.",
-            "rename the entry under `jobs:` in invoke.yaml",
+            f"the job name {job!r} cannot name a run",
+            f"Snowflake takes a letter, then letters, digits and underscores; at most {LONGEST_JOB} characters",
+            "rename the entry under jobs in invoke.yaml",
         )
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(4))
@@ -46,9 +46,9 @@ def known_run(name: str) -> str:
     """Return a run name as typed by a user in its canonical, lower case form."""
     if not is_run(name):
         raise SettingsProblem(
-            f"{name!r} is not the name of a run.",
-            "A run is named <job>_<yyyymmdd>_<hhmmss>_<4 characters>, as `inv run` prints it.",
-            "inv status   (names the last run)",
+            f"{name!r} is not the name of a run",
+            "a run is named <job>_<yyyymmdd>_<hhmmss>_<4 characters>, as inv run prints it",
+            "inv status (it names the last run)",
         )
     return name.lower()
 

@@ -34,9 +34,9 @@ def last(root: Path, connection: str) -> Run:
     runs = [run for file in folder(root).glob("*.json") if (run := _read(file)) and run.connection == connection]
     if not runs:
         raise NotReady(
-            f"No run has been started from here over the connection {connection!r}.",
-            "Without --run, the last run is meant.",
-            "inv run   (starts one)",
+            f"no run has been started from here over the connection {connection!r}",
+            "without --run, the last run is meant",
+            "inv run",
         )
     return max(runs, key=lambda run: started(run.name))
 

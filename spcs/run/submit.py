@@ -69,9 +69,8 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
         raise _explained(refusal, run) from refusal
     except KeyboardInterrupt:
         raise Left(
-            f"Left while the run {run.name} was being started; it may go on.",
-            f"inv cancel --run {run.name} stops it",
-            f"inv logs --run {run.name} --follow   (shows it, if it was started)",
+            f"left while the run {run.name} was being started; it may go on",
+            f"come back with: inv logs --run {run.name} --follow\nstop it with: inv cancel --run {run.name}",
         ) from None
     return run
 
@@ -80,9 +79,9 @@ def _explained(refusal: Refused | Missing, run: Run) -> Refused | Missing:
     if refusal.errno != NAME_TAKEN:
         return refusal
     return Refused(
-        f"A job or service named {run.name.upper()} already exists in {run.database}.{run.schema}.",
-        "Snowflake keeps the name of a finished job for up to 30 days. Nothing was started.",
-        f"inv run   (takes a fresh name), or inv status --run {run.name}",
+        f"a job or service named {run.name.upper()} already exists in {run.database}.{run.schema}",
+        "Snowflake keeps the name of a finished job for up to 30 days; nothing was started",
+        f"inv run --job {run.job} (it takes a fresh name), or inv status --run {run.name}",
         errno=refusal.errno,
         sqlstate=refusal.sqlstate,
     )

@@ -44,7 +44,7 @@ def check(verdict: Verdict) -> None:
         why += [f"the last {len(verdict.last_lines)} log lines:", *(f"  {line}" for line in verdict.last_lines)]
     elif verdict.state is not State.CANCELLED:
         why.append("it wrote no log lines")
-    raise JobFailed(f"The run {verdict.run.name} {_ended(verdict.state)}.", "\n".join(why), verdict.remedy)
+    raise JobFailed(f"the run {verdict.run.name} {_ended(verdict.state)}", "\n".join(why), verdict.remedy)
 
 
 def culprit(snapshot: Snapshot) -> ContainerStatus | None:
@@ -60,7 +60,7 @@ def reason(state: State, container: ContainerStatus | None) -> str:
     if state is State.DONE:
         return ""
     if container is None:
-        return {State.INTERNAL_ERROR: "Snowflake could not run it (internal error)."}.get(state, "")
+        return {State.INTERNAL_ERROR: "Snowflake could not run it (internal error)"}.get(state, "")
     where = f"container {container.name} of instance {container.instance}"
     if out_of_memory(container):
         return f"{where} ran out of memory and was killed: {container.message or 'exit code 137'}"
@@ -80,18 +80,17 @@ def remedy(run: Run, state: State, container: ContainerStatus | None, doom: str 
     """Return the edit or command that most likely mends it; empty for a run that is done."""
     if state is State.DONE:
         return ""
-    settings = f"`jobs.{run.job}` in invoke.yaml"
     if doom:
-        return f"inv build push run --job {run.job}   (the image the specification names cannot be pulled)"
+        return f"inv build push run --job {run.job}"
     if container is None or state is State.CANCELLED:
-        return f"inv run --job {run.job}   (starts it anew)"
+        return f"inv run --job {run.job}"
     if out_of_memory(container) or container.signal == "SIGKILL":
-        return f"raise `resources.limits.memory` of {settings}, or lower the batch size"
+        return f"raise jobs.{run.job}.resources.limits.memory in invoke.yaml, or lower the batch size"
     if container.exit_code in (126, 127):
-        return f"check `command` of {settings}: the image has no such program, or it may not be run"
+        return f"correct jobs.{run.job}.command in invoke.yaml: the image has no such program, or may not run it"
     if container.exit_code == _PREEMPTED:
-        return f"inv run --job {run.job}   (it was interrupted, not wrong)"
-    return f"correct what the log says, then: inv build push run --job {run.job}"
+        return f"inv run --job {run.job} (it was interrupted, not wrong)"
+    return f"correct what the log says, then inv build push run --job {run.job}"
 
 
 def last_lines(lines: Iterable[LogLine], blamed: ContainerStatus | None) -> tuple[str, ...]:
@@ -142,4 +141,4 @@ def _ended(state: State) -> str:
         State.DELETED: "was dropped before its end was seen",
         State.INTERNAL_ERROR: "failed inside Snowflake",
         State.PENDING: "cannot start",
-    }.get(state, f"is {state.value.lower()}")
+    }.get(state, f"is {state.word}")

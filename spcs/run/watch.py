@@ -21,9 +21,9 @@ class RunMissing(NotReady):
 
     def __init__(self, run: Run) -> None:
         super().__init__(
-            f"The run {run.name} is not in {run.database}.{run.schema}.",
-            "It was dropped, or belongs to another account or schema; Snowflake forgets a job 30 days after its end.",
-            "inv status   (the last run)",
+            f"the run {run.name} is not in {run.database}.{run.schema}",
+            "it was dropped, or belongs to another account or schema; Snowflake forgets a job 30 days after its end",
+            f"inv run --job {run.job}, or name another with --run NAME",
         )
 
 

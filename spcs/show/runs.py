@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from spcs.run.model import State, readable_size
+from spcs.run.model import State, readable_amount
 from spcs.show.console import Tone, emit, say, write
 from spcs.show.tables import aligned
 
@@ -26,7 +26,7 @@ class RunView:
         """Say the state, unless it is final: that is the verdict's to say."""
         self._several = self._several or len(snapshot.containers) > 1
         if not snapshot.state.final:
-            word = "waiting" if snapshot.state is State.PENDING else snapshot.state.value.lower()
+            word = "waiting" if snapshot.state is State.PENDING else snapshot.state.word
             message = snapshot.message
             if message.startswith("Running (") and message.endswith(")"):
                 message = message[len("Running (") : -1]
@@ -54,7 +54,7 @@ def verdict(verdict: Verdict, *, as_json: bool = False) -> None:
         emit(_entry(verdict))
         return
     took = f" in {duration(verdict.seconds)}" if verdict.seconds is not None else ""
-    say(f"{verdict.state.value.lower()}: {verdict.run.name}{took}", _TONES.get(verdict.state, "bad"))
+    say(f"{verdict.state.word}: {verdict.run.name}{took}", _TONES.get(verdict.state, "bad"))
     facts = [
         (name, number(value)) for name, value in (verdict.metrics or {}).items() if not isinstance(value, list | dict)
     ]
@@ -85,9 +85,7 @@ def number(value: object) -> str:
 def _outputs(verdict: Verdict) -> str:
     if not verdict.outputs:
         return "none"
-    size = readable_size(sum(output.size for output in verdict.outputs))
-    files = "1 file" if len(verdict.outputs) == 1 else f"{len(verdict.outputs)} files"
-    return f"{files}, {size}, in {verdict.run.output}"
+    return f"{readable_amount(verdict.outputs)}, in {verdict.run.output}"
 
 
 def _indented(rows: list[tuple[str, str]]) -> str:

@@ -41,7 +41,7 @@ def reset(project: Project, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise SettingsProblem("this deletes all that the local account holds", fix="inv local.reset --yes")
-        answer = input("Delete all objects, tables, files, images and jobs of the local account? [y/N] ")
+        answer = input("delete all objects, tables, files, images and jobs of the local account? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             return say("nothing deleted")
     local.command(project.root, "reset")

@@ -66,7 +66,7 @@ def cancel(project: Project, run: str) -> None:
         project.account.query(sql.cancel_job(chosen.service))
         return
     state = files.cancel(project.account, chosen)
-    say(f"{chosen.name}: {state.value.lower()}")
+    say(f"{state.word}: {chosen.name}")
 
 
 def fetch(project: Project, run: str) -> None:

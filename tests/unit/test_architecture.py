@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "venv": set(),
     "account": {"errors"},
     "config": {"errors"},
-    "local": {"errors"},
+    "local": {"errors", "config"},
     "pins": {"errors"},
     "render": {"errors"},
     "words": {"errors"},

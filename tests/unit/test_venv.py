@@ -74,13 +74,13 @@ def test_failing_pip_shows_its_own_words(small_project: Path) -> None:
     (small_project / "requirements.txt").write_text("# nothing\n")
     assert failed.code == 3
     assert "no-such-folder" in failed.stderr
-    assert "pip failed" in failed.stderr
+    assert "error: pip failed" in failed.stderr
 
 
 def test_old_python_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(venv, "NEEDS", (4, 0))
     assert venv.main([]) == 3
-    assert "Python 4.0 or newer is needed" in capsys.readouterr().err
+    assert "error: Python 4.0 or newer is needed" in capsys.readouterr().err
 
 
 def test_missing_ensurepip_names_the_package(
@@ -88,4 +88,4 @@ def test_missing_ensurepip_names_the_package(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert venv.main([]) == 3
-    assert "apt-get install python3." in capsys.readouterr().err
+    assert "\n  fix: sudo apt-get install python3." in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_a_job_learns_the_table_with_its_containers_token(at: Desk, connector: s
 def test_a_job_without_a_warehouse_says_where_to_name_one(at: Desk, connector: str) -> None:
     seen, verdict = at.follow(submit(at.account, job(at, connector, "--data", "DIGITS"), at.root))
     assert not verdict.succeeded
-    assert any("QUERY_WAREHOUSE" in line for line in seen.texts)
+    assert any("fix: set query_warehouse of the job" in line for line in seen.texts)
 
 
 def test_the_desk_trains_on_the_table_as_on_the_file(at: Desk, tmp_path: Path, connector: str) -> None:

@@ -68,7 +68,7 @@ def test_secret_does_not_show() -> None:
 
 def test_missing_file_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     account = Account(NOWHERE | {"port": free_port()}, name="local")
-    with pytest.raises(SettingsProblem, match="There is no file"):
+    with pytest.raises(SettingsProblem, match="there is no file"):
         account.put(tmp_path / "nothing", "@RUNS")
 
 

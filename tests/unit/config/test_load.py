@@ -57,8 +57,8 @@ def test_the_file_of_the_repository_is_valid() -> None:
         ("snowflake: X", "'snowflake' must be a table of", ""),
         ("pins: {torch: 2.10}", "'pins.torch' must be a version in quotes", ""),
         ("jobs: {train: {volumes: [{mount: /x}]}}", "'jobs.train.volumes.0' lacks 'name'", ""),
-        ("snowflake: {role: 'my role'}", "'snowflake.role' is 'my role'", "letters, digits and _"),
-        ("jobs: {train: {}, Train-2: {}}", "a job can't be called 'Train-2' (invoke.yaml:1)", "lower-case"),
+        ("snowflake: {role: 'my role'}", "'snowflake.role' is 'my role'", "use letters, digits and _"),
+        ("jobs: {train: {}, Train-2: {}}", "a job cannot be called 'Train-2' (invoke.yaml:1)", "lower-case"),
         ("job: trian\njobs: {train: {}}", "there is no job 'trian'", "did you mean 'train'?"),
     ],
 )
@@ -94,7 +94,7 @@ def test_a_job_of_the_file_is_reached_by_the_environment(tmp_path: Path) -> None
     [
         ("INVOKE_SNOWFLAKE_ROLLE", "X", "INVOKE_SNOWFLAKE_ROLLE in the environment matches no setting"),
         ("INVOKE_JOBS_TRAIN_REPLICAS", "two", "must be a whole number, not 'two' (INVOKE_JOBS_TRAIN_REPLICAS)"),
-        ("INVOKE_IMAGE_BUILD_OPTIONS", "[--a", "INVOKE_IMAGE_BUILD_OPTIONS can't be read"),
+        ("INVOKE_IMAGE_BUILD_OPTIONS", "[--a", "INVOKE_IMAGE_BUILD_OPTIONS cannot be read"),
         ("INVOKE_IMAGE_ENGINE", "dokcer", "'image.engine' is 'dokcer' (INVOKE_IMAGE_ENGINE)"),
     ],
 )

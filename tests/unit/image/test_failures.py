@@ -14,8 +14,8 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
 @pytest.mark.parametrize(
     ("text", "cause", "cure"),
     [
-        ("ERROR: No matching distribution found for six==9.9.9", "does not have one of the pinned", "`pins`"),
-        ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "`pins`"),
+        ("ERROR: No matching distribution found for six==9.9.9", "does not have one of the pinned", "under pins"),
+        ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "under pins"),
         ("/bin/sh: 1: python3: not found", "has no python3 with venv", "{apt: [python3, python3-venv]}"),
         ("pull access denied for debian, repository does not exist", "debian:12 could not be fetched", "image.base"),
         ("write /x: no space left on device", "disk of the engine is full", "image prune"),
@@ -24,7 +24,7 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
 )
 def test_failed_build_shows_its_last_lines_and_the_cure(text: str, cause: str, cure: str, tmp_path: Path) -> None:
     write_code(tmp_path)
-    problem = of_build(make_plan(tmp_path), "train", "with docker (legacy builder)", f"Step 1/2\n{text}")
+    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", f"Step 1/2\n{text}")
     assert problem.code == 5
     assert problem.why.startswith(f"Step 1/2\n{text}\n")
     assert cause in problem.why
@@ -33,8 +33,24 @@ def test_failed_build_shows_its_last_lines_and_the_cure(text: str, cause: str, c
 
 def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
     write_code(tmp_path)
-    problem = of_build(make_plan(tmp_path), "train", "with docker (legacy builder)", "boom")
-    assert (problem.why, problem.fix) == ("boom", "inv render --job train shows the Dockerfile")
+    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", "boom")
+    assert (problem.why, problem.fix) == ("boom", "inv render --job train, then read its Dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("write /x: no space left on device", "podman image prune"),
+        ("exec /bin/sh: exec format error", "podman run --privileged"),
+        ("initializing source docker://debian:12: pinging container registry", "podman pull debian:12"),
+        ('short-name "debian:12" did not resolve to an alias and no unqualified-search', "docker.io/library/debian:12"),
+    ],
+)
+def test_cure_is_a_command_of_the_engine_at_hand(text: str, cure: str, tmp_path: Path) -> None:
+    write_code(tmp_path)
+    problem = of_build(make_plan(tmp_path), "train", "podman", "with podman (buildah builder)", text)
+    assert cure in problem.fix
+    assert "docker " not in problem.fix
 
 
 @pytest.mark.parametrize(
@@ -61,11 +77,11 @@ def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
             "GRANT WRITE ON IMAGE REPOSITORY",
         ),
         (LOCAL, "name unknown: image repository X does not exist", "no image repository db/schema/images", "inv setup"),
-        (REAL, "net/http: TLS handshake timeout", "the connection to org-acct", "inv push"),
+        (REAL, "net/http: TLS handshake timeout", "the connection to org-acct", "inv push --job train"),
     ],
 )
 def test_refused_push_names_the_cause_and_the_cure(ref: str, text: str, cause: str, cure: str) -> None:
-    problem = of_push(ref, text)
+    problem = of_push(ref, "train", text)
     assert problem.code == 5
     assert cause in problem.why
     assert problem.why.endswith(text)

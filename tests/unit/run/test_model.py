@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from spcs.run.model import FINAL, ContainerStatus, LogLine, Snapshot, State, readable_size, rfc3339
+from spcs.run.model import (
+    FINAL,
+    ContainerStatus,
+    LogLine,
+    Output,
+    Snapshot,
+    State,
+    readable_amount,
+    readable_size,
+    rfc3339,
+)
 
 
 def test_the_final_states_are_a_closed_set() -> None:
@@ -49,3 +59,14 @@ def test_times_have_nine_digits_so_that_text_sorts_as_time() -> None:
 )
 def test_sizes_read_well(count: int, text: str) -> None:
     assert readable_size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"), [((80,), "1 file, 80 bytes"), ((1_200_000, 80), "2 files, 1.2 MB"), ((), "0 files, 0 bytes")]
+)
+def test_files_are_counted_as_one_says_it(sizes: tuple[int, ...], text: str) -> None:
+    assert readable_amount([Output(f"{i}", size) for i, size in enumerate(sizes)]) == text
+
+
+def test_a_state_in_a_sentence_is_in_plain_words() -> None:
+    assert (State.DONE.word, State.INTERNAL_ERROR.word) == ("done", "internal error")

@@ -35,7 +35,7 @@ def test_out_of_memory_is_said_with_its_remedy() -> None:
 
 
 def test_a_missing_program_points_at_the_command() -> None:
-    assert "`command`" in verdict.remedy(RUN, State.FAILED, ended(127))
+    assert "jobs.train.command" in verdict.remedy(RUN, State.FAILED, ended(127))
 
 
 def test_a_cancelled_run_is_not_to_be_corrected() -> None:
@@ -71,7 +71,7 @@ def test_a_failed_run_raises_with_code_one_reason_and_lines() -> None:
         verdict.check(failed)
     assert caught.value.code == 1
     text = str(caught.value.message)
-    assert text.splitlines()[0] == f"The run {RUN.name} failed."
+    assert text.splitlines()[0] == f"error: the run {RUN.name} failed"
     assert "exit code 3" in text
     assert "the last 2 log lines:" in text
     assert "inv build push run --job train" in text

@@ -1,0 +1,147 @@
+"""The main job without a container engine: `invoke setup data build push run`, and everything around it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support import Project
+
+RUN = re.compile(r"train_\d{8}_\d{6}_[a-z0-9]{4}")
+SHORT = {"TRAIN_STEPS": "40"}
+
+
+@pytest.fixture(scope="module")
+def trained(desk: Project) -> tuple[str, str]:
+    """The name of a finished run of the default job, and what was said of it."""
+    done = desk.inv("run")
+    assert done.code == 0, done
+    found = RUN.search(done.stderr)
+    assert found, done
+    return found.group(), done.stderr + done.stdout
+
+
+def test_the_run_ends_with_its_verdict_its_metrics_and_the_way_to_its_outputs(trained: tuple[str, str]) -> None:
+    name, said = trained
+    assert f"done: {name}" in said
+    accuracy = re.search(r"accuracy\s+(0\.\d+)", said)
+    assert accuracy
+    assert float(accuracy.group(1)) >= 0.95
+    assert f"in @TRAINING_DB.TRAINING.RUNS/runs/{name}/output/" in said
+    assert f"inv fetch --run {name}" in said
+
+
+def test_it_says_which_runtime_it_used_and_why(desk: Project) -> None:
+    done = desk.inv("local.status")
+    assert done.code == 0, done
+    assert re.fullmatch(r"local account: http://127\.0\.0\.1:\d+, process: no container engine.*\n", done.stdout), done
+    assert json.loads(desk.inv("local.status", "--json").stdout)["runtime"] == "process"
+
+
+def test_status_logs_and_fetch_know_the_run(desk: Project, trained: tuple[str, str]) -> None:
+    name, _ = trained
+    status = json.loads(desk.inv("status", "--run", name, "--json").stdout)
+    assert status["state"] == "DONE"
+    assert [c["exit_code"] for c in status["containers"]] == [0]
+    logs = desk.inv("logs", "--run", name)
+    assert logs.code == 0, logs
+    assert re.search(r"^step=\d+ .*loss=", logs.stdout, re.MULTILINE), logs
+    fetched = desk.inv("fetch", "--run", name)
+    assert fetched.code == 0, fetched
+    metrics = json.loads((desk.root / "runs" / name / "metrics.json").read_text())
+    assert metrics["accuracy"] >= 0.95
+
+
+def test_images_lists_what_was_pushed(desk: Project) -> None:
+    rows = [json.loads(line) for line in desk.inv("images", "--json").stdout.splitlines()]
+    pushed = [row for row in rows if row["where"] == "repository"]
+    assert len(pushed) == 1
+    assert re.fullmatch(r"[0-9a-f]{12}", pushed[0]["tag"])
+    assert pushed[0]["digest"].startswith("sha256:")
+
+
+def test_what_is_unchanged_is_not_done_again(desk: Project) -> None:
+    done = desk.inv("setup", "data", "build", "push")
+    assert done.code == 0, done
+    assert "TRAINING_DB.TRAINING.DIGITS holds data/digits.parquet already" in done.stderr
+    assert re.search(r"found training:[0-9a-f]{12} \(unchanged\)", done.stderr), done
+    assert "already there: " in done.stderr
+
+
+def test_dry_prints_the_plan_and_does_nothing(desk: Project) -> None:
+    before = desk.inv("images", "--json").stdout
+    done = desk.inv("--dry", "setup", "data", "build", "push", "run")
+    assert done.code == 0, done
+    for text in ("CREATE ROLE IF NOT EXISTS", "PUT file://", "COPY INTO", "EXECUTE JOB SERVICE", "ASYNC = TRUE"):
+        assert text in done.stdout
+    assert desk.inv("images", "--json").stdout == before
+
+
+def test_each_step_works_by_itself(desk: Project) -> None:
+    for step in ("build", "push"):
+        assert desk.inv(step).code == 0
+    done = desk.inv("run", "--no-follow", env={"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 40}"})
+    assert done.code == 0, done
+    name = RUN.search(done.stderr)
+    assert name
+    followed = desk.inv("logs", "--follow")
+    assert followed.code == 0, followed
+    assert f"done: {name.group()}" in followed.stderr
+
+
+def test_the_receipts_may_be_deleted(desk: Project) -> None:
+    for receipt in (desk.root / ".spcs" / "images").glob("*.json"):
+        receipt.unlink()
+    done = desk.inv("run", "--no-follow", env={"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 40}"})
+    assert done.code == 0, done
+    assert desk.inv("logs", "--follow").code == 0
+
+
+def test_ctrl_c_leaves_the_job_and_says_the_way_back(desk: Project) -> None:
+    settings = "{TRAIN_STEPS: 1000000, TRAIN_LOG_EVERY: 50}"
+    following = desk.start("run", env={"INVOKE_JOBS_TRAIN_ENV": settings})
+    assert following.stdout
+    for line in following.stdout:  # until the training itself is heard of
+        if line.startswith("step="):
+            break
+    following.send_signal(signal.SIGINT)
+    _, said = following.communicate(timeout=60)
+    assert following.returncode == 130, said
+    name = RUN.search(said)
+    assert name
+    assert f"inv logs --run {name.group()} --follow" in said
+    assert json.loads(desk.inv("status", "--json").stdout)["state"] == "RUNNING"
+    assert desk.inv("cancel").code == 0
+    ended = desk.inv("logs", "--follow")
+    assert ended.code == 1, ended
+    assert f"cancelled: {name.group()}" in ended.stderr
+
+
+def test_local_connection_prints_an_entry_that_works(desk: Project) -> None:
+    entry = desk.inv("local.connection")
+    assert entry.code == 0, entry
+    file = Path(desk.env["SNOWFLAKE_HOME"]) / "connections.toml"
+    file.write_text(entry.stdout.replace("[local]", "[mine]"))
+    file.chmod(0o600)
+    done = desk.inv("images", env={"INVOKE_CONNECTION": "mine", "INVOKE_IMAGE_ENGINE": "none"})
+    assert done.code == 0, done
+    assert "training" in done.stdout
+
+
+def test_the_account_goes_down_and_comes_back_with_all_it_held(desk: Project) -> None:
+    assert desk.inv("local.down").code == 0
+    assert desk.inv("local.status").code == 3
+    done = desk.inv("data")
+    assert done.code == 0, done
+    assert "holds data/digits.parquet already" in done.stderr
+    assert desk.inv("local.status").code == 0
+
+
+def test_reset_asks_first(desk: Project) -> None:
+    done = desk.inv("local.reset")
+    assert done.code == 2, done
+    assert "fix: inv local.reset --yes" in done.stderr

@@ -1,0 +1,115 @@
+"""What the account refuses, or what a job does wrong: exit code, reason, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import Outcome, Project, run
+
+SCRIPT = """
+import sys
+for i in range(30):
+    print("line", i)
+print("the reason", file=sys.stderr)
+sys.exit(3)
+"""
+
+
+def refused(done: Outcome, code: int, *said: str) -> None:
+    assert done.code == code, done
+    assert "Traceback" not in done.stderr, done
+    for text in said:
+        assert text in done.stderr, done
+
+
+@pytest.mark.parametrize(
+    ("setting", "task", "said"),
+    [
+        ("SNOWFLAKE_COMPUTE_POOL_NAME", "run", "OTHER"),
+        ("SNOWFLAKE_IMAGE_REPOSITORY", "push", "OTHER"),
+        ("SNOWFLAKE_STAGE", "run", "OTHER"),
+        ("SNOWFLAKE_ROLE", "run", "OTHER"),
+    ],
+)
+def test_an_object_that_is_missing(desk: Project, setting: str, task: str, said: str) -> None:
+    refused(desk.inv(task, env={f"INVOKE_{setting}": "OTHER"}), 3, said, "fix: inv setup")
+
+
+def test_an_account_where_nothing_is_set_up(fresh: Project) -> None:
+    refused(fresh.inv("build", env={"INVOKE_IMAGE_ENGINE": "none"}), 3, "fix: inv setup")
+
+
+def test_a_wrong_password(desk: Project, tmp_path: Path) -> None:
+    server = json.loads((Path(desk.env["SPCS_LOCAL_ROOT"]) / "server.json").read_text())
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[connections.guess]\naccount = "local"\nhost = "127.0.0.1"\nport = {server["port"]}\nprotocol = "http"\n'
+        'user = "local"\npassword = "guess"\n'
+    )
+    file.chmod(0o600)
+    done = desk.inv("setup", env={"INVOKE_CONNECTION": "guess", "SNOWFLAKE_HOME": str(tmp_path)})
+    refused(done, 4, "Incorrect username or password was specified", "fix: ", "guess")
+
+
+def test_an_account_that_does_not_answer(desk: Project, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[connections.gone]\naccount = "local"\nhost = "127.0.0.1"\nport = 9\nprotocol = "http"\n'
+        'user = "local"\npassword = "x"\n'
+    )
+    file.chmod(0o600)
+    done = desk.inv("setup", env={"INVOKE_CONNECTION": "gone", "SNOWFLAKE_HOME": str(tmp_path)})
+    refused(done, 3, "gone", "fix: ")
+
+
+def test_an_image_that_was_not_pushed(desk: Project) -> None:
+    done = desk.inv("run", env={"INVOKE_JOBS_TRAIN_CODE": "[app, data]"})
+    refused(done, 3, "the image of job 'train' is not in the repository", "fix: inv build push run")
+
+
+def test_an_image_of_no_engine_is_refused_by_a_real_account(desk: Project) -> None:
+    # An account elsewhere is told by its registry's host; here the receipt says so.
+    receipt = desk.root / ".spcs" / "repository.json"
+    known = json.loads(receipt.read_text())
+    receipt.write_text(json.dumps({**known, "url": "org-acct.registry.snowflakecomputing.com/db/s/r"}))
+    try:
+        built = desk.inv("build")
+        assert built.code == 0, built
+        refused(
+            desk.inv("push"), 3, "cannot run on a real account", "without a container engine", "fix: install Docker"
+        )
+    finally:
+        receipt.write_text(json.dumps(known))
+
+
+def test_a_container_that_exits_3(fresh: Project) -> None:
+    fresh.write("x.py", SCRIPT)
+    fresh.write("mine.yaml", "job: mine\njobs:\n  mine: {command: [python, x.py]}\n")
+    done = fresh.inv("-f", "mine.yaml", "setup", "build", "push", "run")
+    refused(
+        done,
+        1,
+        "exit code 3",
+        "the last 20 log lines:",
+        "line 29",
+        "the reason",
+        "fix: correct what the log says, then inv build push run --job mine",
+    )
+    assert "line 5\n" in done.stdout
+    assert "    line 5\n" not in done.stderr, "more than the last 20 lines"
+
+
+def test_a_table_of_somebody_else_is_not_replaced(fresh: Project) -> None:
+    done = fresh.inv("setup", "data")
+    assert done.code == 0, done
+    script = (
+        "from pathlib import Path; from spcs.account import Account, resolve;"
+        "a = Account(resolve('local', Path('.')), name='local');"
+        "a.query('CREATE OR REPLACE TABLE TRAINING_DB.TRAINING.DIGITS (MINE FLOAT)')"
+    )
+    assert run([sys.executable, "-c", script], fresh.root, fresh.env, 60).code == 0
+    refused(fresh.inv("data"), 3, "was not made by inv data", "DROP TABLE")

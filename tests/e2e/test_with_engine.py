@@ -1,0 +1,159 @@
+"""The main job in real containers: built, pushed to the local account's registry, pulled from it by digest, and run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import support
+from tests.support import Outcome, Project
+
+pytestmark = pytest.mark.engine
+
+RUN = re.compile(r"(?:train|tiny|hungry|old)_\d{8}_\d{6}_[a-z0-9]{4}")
+# Jobs without packages: their images are made in seconds. One runs out of memory, one ends with 3.
+JOBS = """
+jobs:
+  tiny:
+    command: [python, tiny.py]
+    code: [tiny.py]
+    pins: {}
+  hungry:
+    command: [python, hungry.py]
+    code: [hungry.py]
+    pins: {}
+    resources: {requests: {memory: 64Mi}, limits: {memory: 64Mi}}
+  broken:
+    command: [python, tiny.py]
+    code: [tiny.py]
+    pins: {six: "0.0.0"}
+  old:
+    args: [--data, DIGITS, --steps, "200"]
+    pins:
+      torch: "2.13.0"
+      torchdata: "0.11.0"
+      numpy: "2.4.6"
+      pyarrow: "26.0.1"
+      snowflake-connector-python: "4.8.1"
+"""
+TINY = "import os, sys\nprint('user', os.getuid())\nprint('last words', flush=True)\nsys.exit(3)\n"
+HUNGRY = "held = []\nwhile True:\n    held.append(bytearray(8 << 20))\n"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project on the local account with an engine, after `setup data build push run` of the default job."""
+    folder = tmp_path_factory.mktemp("engine")
+    env = {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(folder / "account")}
+    made = Project(support.copy_project(folder / "project"), env)
+    made.write("tiny.py", TINY)
+    made.write("hungry.py", HUNGRY)
+    settings = (made.root / "invoke.yaml").read_text()
+    made.write("invoke.yaml", settings.replace("\njobs:\n", JOBS))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def first(machine: Project) -> Outcome:
+    done = machine.inv("setup", "data", "build", "push", "run", timeout=1200)
+    assert done.code == 0, done
+    return done
+
+
+def docker(*words: str) -> str:
+    path = support.clients()[0][0].path
+    done = support.run([str(path), *words], support.REPO, {}, 60)
+    assert done.code == 0, done
+    return done.stdout
+
+
+def digest_of(project: Project, job: str) -> str:
+    return str(json.loads((project.root / ".spcs" / "images" / f"{job}.json").read_text())["digest"])
+
+
+def test_the_run_trains_in_a_container_pulled_by_digest(machine: Project, first: Outcome) -> None:
+    accuracy = re.search(r"accuracy\s+(0\.\d+)", first.stderr)
+    assert accuracy
+    assert float(accuracy.group(1)) >= 0.95
+    name = RUN.search(first.stderr)
+    assert name
+    found = docker("ps", "-aq", "--filter", f"label=spcs.service=TRAINING_DB.TRAINING.{name.group().upper()}").split()
+    assert found
+    images = {docker("inspect", "-f", "{{.Config.Image}}", container).strip() for container in found}
+    assert any(image.endswith(f"@{digest_of(machine, 'train')}") for image in images), images
+    fetched = machine.inv("fetch")
+    assert fetched.code == 0, fetched
+    assert (machine.root / "runs" / name.group() / "metrics.json").exists()
+
+
+def test_an_edit_of_the_code_sends_one_layer(machine: Project, first: Outcome) -> None:
+    before = digest_of(machine, "train")
+    with (machine.root / "app" / "__init__.py").open("a") as file:
+        file.write("\n# edited\n")
+    done = machine.inv("build", "push", "run", timeout=600)
+    assert done.code == 0, done
+    sent = re.search(r"pushed training:\S+ in [\d.]+ s: (\d+) of \d+ layers sent", done.stderr)
+    assert sent, done
+    assert int(sent.group(1)) == 1
+    assert digest_of(machine, "train") != before
+    again = machine.inv("build", "push")
+    assert again.code == 0, again
+    assert "(unchanged)" in again.stderr
+    assert "already there" in again.stderr
+
+
+def test_the_container_talks_to_the_account_with_connector_4(machine: Project, first: Outcome) -> None:
+    done = machine.inv("build", "push", "run", env={"INVOKE_JOB": "old"}, timeout=900)
+    assert done.code == 0, done
+    assert re.search(r"accuracy\s+0\.\d+", done.stderr), done
+
+
+def test_a_container_that_exits_3_gives_its_code_and_last_lines(machine: Project, first: Outcome) -> None:
+    done = machine.inv("build", "push", "run", env={"INVOKE_JOB": "tiny"}, timeout=300)
+    assert done.code == 1, done
+    for text in ("exit code 3", "the last 2 log lines:", "last words", "fix: correct what the log says"):
+        assert text in done.stderr, done
+    assert "user 1000" in done.stdout
+
+
+def test_a_container_out_of_memory_is_told_so(machine: Project, first: Outcome) -> None:
+    done = machine.inv("build", "push", "run", env={"INVOKE_JOB": "hungry"}, timeout=300)
+    assert done.code == 1, done
+    for text in ("ran out of memory", "resources.limits.memory"):
+        assert text in done.stderr, done
+
+
+def test_a_build_that_fails_shows_its_last_lines(machine: Project, first: Outcome) -> None:
+    done = machine.inv("build", env={"INVOKE_JOB": "broken"}, timeout=300)
+    assert done.code == 5, done
+    assert "Traceback" not in done.stderr
+    for text in ("six==0.0.0", "fix: "):
+        assert text in done.stderr, done
+
+
+def test_a_push_that_is_refused_says_why(machine: Project, first: Outcome) -> None:
+    receipt = machine.root / ".spcs" / "repository.json"
+    known = json.loads(receipt.read_text())
+    wrong = known["url"].replace("/images", "/no_such_repository")
+    receipt.write_text(json.dumps({**known, "url": wrong}))
+    try:
+        done = machine.inv("build", "push", env={"INVOKE_JOB": "tiny"}, timeout=300)
+    finally:
+        receipt.write_text(json.dumps(known))
+    assert done.code == 5, done
+    assert "Traceback" not in done.stderr
+    assert "fix: inv setup" in done.stderr, done
+
+
+def test_reset_removes_the_containers(machine: Project, first: Outcome, tmp_path: Path) -> None:
+    account = (Path(machine.env["SPCS_LOCAL_ROOT"]) / "id").read_text()
+    assert docker("ps", "-aq", "--filter", f"label=spcs.local.account={account}").split()
+    assert machine.inv("local.reset", "--yes").code == 0
+    assert not docker("ps", "-aq", "--filter", f"label=spcs.local.account={account}").split()
