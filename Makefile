@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-INV := $(if $(JOB),INVOKE_JOB=$(JOB) ).venv/bin/invoke
+INV := .venv/bin/invoke
+WHICH := $(if $(JOB),--job $(JOB))
 
 .PHONY: help run daily steps test venv venv-test clean
 
@@ -15,16 +16,16 @@ help:
 	@echo 'then: .venv/bin/invoke --list'
 
 run: venv
-	$(INV) setup data build push run
+	$(INV) setup data build push run $(WHICH)
 
 daily: venv
-	$(INV) build push run
+	$(INV) build push run $(WHICH)
 
 # The same steps work one by one, in three lines or in two CI jobs: what they hand on lies in .spcs/.
 steps: venv
-	$(INV) build
-	$(INV) push
-	$(INV) run
+	$(INV) build $(WHICH)
+	$(INV) push $(WHICH)
+	$(INV) run $(WHICH)
 
 test: venv-test
 	.venv/bin/ruff check .
