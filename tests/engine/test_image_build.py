@@ -273,7 +273,7 @@ def test_failed_build_shows_the_last_twenty_lines(desk: Desk) -> None:
     assert len(lines) <= 21
     assert any("six==99.0" in line for line in lines)
     assert "a package index does not have one of the pinned versions" in lines[-1]
-    assert "`pins`" in caught.value.fix
+    assert "under pins in invoke.yaml" in caught.value.fix
 
 
 def test_missing_base_is_said(desk: Desk) -> None:
