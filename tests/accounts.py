@@ -64,8 +64,18 @@ class LocalAccount:
 
     def connect(self, **parameters: Any) -> Any:
         own = json.loads((self.root / "credentials").read_text())
-        given = {"user": own["user"], "password": own["password"], **parameters}
-        return snowflake.connector.connect(account="local", host="127.0.0.1", port=self.port, protocol="http", **given)
+        # The last two are its defaults, said outright: version 5 warns of a change to come.
+        given = {
+            "account": "local",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "protocol": "http",
+            "user": own["user"],
+            "password": own["password"],
+            "auto_cleanup": True,
+            "enable_server_session_keep_alive_auto_detection": True,
+        }
+        return snowflake.connector.connect(**given | parameters)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         with self.connection.cursor(snowflake.connector.DictCursor) as cursor:
