@@ -9,8 +9,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from local_account.catalog import Catalog, Path
 from local_account.credentials import Credentials
@@ -23,6 +22,9 @@ from local_account.sessions import Session, Sessions
 from local_account.state import State
 from local_account.transfers import Transfers
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
 NAME = "LOCAL"
 ORGANIZATION = "LOCAL"
 VERSION = "9.0.0"
@@ -34,11 +36,22 @@ CREATE TABLE IF NOT EXISTS service_tokens (
 """
 
 
+class Registry(Protocol):
+    """Where images are kept."""
+
+    def app(self) -> ASGIApp:
+        """What to mount at `/v2`."""
+        ...
+
+
 class Compute(Protocol):
     """What runs containers. Made before the server listens; `start` is called in a thread once it does."""
 
     name: str
     reason: str
+
+    @property
+    def registry(self) -> Registry: ...
 
     def addresses(self) -> list[str]:
         """Addresses beside loopback on which containers reach this server."""
@@ -145,21 +158,6 @@ class Account:
         return None
 
     # -- statements ---------------------------------------------------------------------------------------------
-
-    def submit(
-        self,
-        session: Session,
-        request_id: str,
-        sql: str,
-        bindings: dict[str, dict[str, object]],
-        *,
-        describe_only: bool = False,
-    ) -> Query:
-        """Start a statement; the same `request_id` twice runs it once. `describe_only` gives columns without rows."""
-        from local_account.statements.dispatch import execute  # the handlers import this module
-
-        work = partial(execute, self, session, sql, bindings, describe_only=describe_only)
-        return self.queries.submit(session.id, request_id, sql, work)
 
     def close_session(self, session: Session) -> None:
         """Logout: an open transaction is rolled back; asynchronous statements go on."""

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_account.account import VERSION, Account
 from local_account.errors import LoginError
-from local_account.registry import registry_app
 from local_account.routes import objects, queries, session
 from local_account.routes.replies import account_of, bad, refused
 
@@ -71,13 +70,14 @@ def application(account: Account) -> ASGIApp:
         yield
         account.close()
 
+    assert account.compute is not None, "made before the server"
     app = Starlette(
         routes=[
             Route("/", about),
             *session.ROUTES,
             *queries.ROUTES,
             *objects.ROUTES,
-            Mount("/v2", app=registry_app(account)),
+            Mount("/v2", app=account.compute.registry.app()),
         ],
         exception_handlers={HTTPException: _unknown, LoginError: _login, Exception: _bug},
         lifespan=lifespan,

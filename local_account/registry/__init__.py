@@ -9,12 +9,10 @@ from local_account.registry.routes import Registry
 from local_account.registry.store import Store
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from local_account.account import Account
     from local_account.catalog import Path
 
-__all__ = ["Image", "Registry", "Store", "find_image", "open_registry", "registry_app", "repository_path"]
+__all__ = ["Image", "Registry", "Store", "find_image", "open_registry", "repository_path"]
 
 
 def repository_path(path: Path) -> str:
@@ -43,11 +41,3 @@ class AccountGate:
 def open_registry(account: Account) -> Registry:
     """Return the registry of an account."""
     return Registry(Store(account.root.registry), AccountGate(account))
-
-
-def registry_app(account: Account) -> ASGIApp:
-    """Return the application to mount at `/v2`; the account's compute must have been opened."""
-    from local_account.services.lifecycle import Services
-
-    assert isinstance(account.compute, Services)
-    return account.compute.registry.app()

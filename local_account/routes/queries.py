@@ -16,6 +16,7 @@ from local_account.results import json_value
 from local_account.routes.replies import account_of, bad, base_url, body_of, good, session_of
 from local_account.routes.session import parameters
 from local_account.sessions import Session
+from local_account.statements.dispatch import submit
 from local_account.statements.result import Column, Result
 
 _IN_PROGRESS, _IN_PROGRESS_ASYNC = "333333", "333334"
@@ -26,7 +27,8 @@ async def query_request(request: Request) -> JSONResponse:
     account, session = account_of(request), session_of(request)
     body = await body_of(request)
     bindings = body.get("bindings")
-    query = account.submit(
+    query = submit(
+        account,
         session,
         request.query_params.get("requestId", ""),
         str(body.get("sqlText", "")),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from local_account import queries
 from local_account.account import Account
 from local_account.parse import parse
 from local_account.parse.binds import bind, unbound
@@ -31,6 +33,20 @@ Handler = Callable[[Account, Session, Any], Result]
 HANDLERS: dict[type, Handler] = {}
 for _family in (functions, grants, images, objects, pools, service_logs, services, session, show, stages, tables):
     HANDLERS.update(_family.HANDLERS)
+
+
+def submit(
+    account: Account,
+    session: Session,
+    request_id: str,
+    sql: str,
+    bindings: dict[str, dict[str, object]],
+    *,
+    describe_only: bool = False,
+) -> queries.Query:
+    """Start a statement; the same `request_id` twice runs it once. `describe_only` gives columns without rows."""
+    work = partial(execute, account, session, sql, bindings, describe_only=describe_only)
+    return account.queries.submit(session.id, request_id, sql, work)
 
 
 def execute(
