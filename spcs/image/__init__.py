@@ -1,7 +1,8 @@
 """From a plan to an image in a registry: what decides it, what builds it, what sends it."""
 
 from spcs.image.build import build, login, push
-from spcs.image.engines import Engine, LocalImage, detect
+from spcs.image.detect import detect
+from spcs.image.engines import Engine, LocalImage
 from spcs.image.inputs import ContextFile, ImagePlan, collect, fingerprint, reference, requirement_files
 from spcs.image.receipts import Receipt, read
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from spcs.errors import NotReady
-from spcs.image.engines import Engine, Setting, detect
+from spcs.image.detect import Setting, detect
+from spcs.image.engines import Engine
 
 DOCKER = {"Client": {"Version": "28.2.2", "ApiVersion": "1.41"}, "Server": {"Version": "20.10.24"}}
 DOCKER_ALONE = {"Client": {"Version": "28.2.2", "ApiVersion": "1.41"}, "Server": None}
