@@ -48,6 +48,8 @@ class LocalAccount:
 
     def up(self) -> None:
         self.command("up", "--runtime", self.runtime)
+        if self.connection is not None:
+            self.connection.close()
         self.connection = self.connect()
 
     def kill(self) -> None:

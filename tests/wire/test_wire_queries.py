@@ -28,6 +28,7 @@ SLOW = ENDLESS.replace("100000))) b", "100))) b")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAccount]:
     """An account that holds a reply for 50 ms only."""
     with local_account(tmp_path_factory.mktemp("quick"), "process") as account:
+        account.connection.close()
         account.command("down")
         account.command("up", "--runtime", "process", "--hold-s", "0.05")
         account.connection = account.connect(database="DB", schema="S")
