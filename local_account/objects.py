@@ -110,15 +110,23 @@ def below(folder: Path, key: str) -> Path:
 
 
 @contextlib.contextmanager
+def unseen(folder: Path) -> Iterator[Path]:
+    """A name in `folder` for files that are not listed; those whose names begin with it are deleted at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = folder / f"{_UPLOAD}{uuid.uuid4().hex}"
+    try:
+        yield name
+    finally:
+        for left in folder.glob(f"{name.name}*"):
+            left.unlink()
+
+
+@contextlib.contextmanager
 def upload(target: Path) -> Iterator[Path]:
     """A new file that takes the place of `target` when the block ends well: readers see the old one or the new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.parent / f"{_UPLOAD}{uuid.uuid4().hex}"
-    try:
+    with unseen(target.parent) as partial:
         yield partial
         partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _walk(folder: Path) -> Iterator[StageFile]:

@@ -173,24 +173,58 @@ def to_stage(
     key: str,
     context: Mapping[str, str | None],
 ) -> Result:
-    """Write the result of a query as one file (`data_0_0_0…` unless SINGLE = TRUE names it)."""
+    """Write the result of a query: Parquet as `data_0_0_0…`, `data_0_0_1…` of MAX_FILE_SIZE each, CSV as one file."""
     session.need_warehouse()
-    query = translate(wanted.query, session.qualify, context).sql
-    suffix, options = _written(form, wanted.options)
-    if wanted.options.get("SINGLE"):
-        name = key or "data"
-    else:
-        name = f"{key}data_0_0_0{suffix}" if key.endswith("/") or not key else f"{key}_0_0_0{suffix}"
-    path = account.stages.file(stage, name)
-    if path.exists() and not wanted.options.get("OVERWRITE"):
+    query, options = translate(wanted.query, session.qualify, context).sql, wanted.options
+    suffix, how = _written(form, options)
+    single = bool(options.get("SINGLE"))
+    prefix = key if key and not key.endswith("/") else f"{key}data"
+    if not options.get("OVERWRITE") and account.stages.list(stage, prefix if single else key):
         raise SqlError(
             1030, "22000", "Files already existing at the unload destination: use OVERWRITE option to force unloading"
         )
-    with account.engine.connections.reading(session.id) as cursor, objects.upload(path) as partial:
-        count = cursor.execute(f"COPY ({query}) TO {names.literal(str(partial))} ({options})").fetchall()[0][0]
-        size = Folder(partial).stat().st_size
+    most = 0 if single or form["TYPE"] != "PARQUET" else int(str(options.get("MAX_FILE_SIZE", 16 << 20)))
+    target = account.stages.file(stage, prefix if single else f"{prefix}_0_0_0{suffix}")
+    with account.engine.connections.reading(session.id) as cursor, objects.unseen(target.parent) as mark:
+        if form["TYPE"] == "PARQUET":
+            query = _for_parquet(cursor, query, header=bool(options.get("HEADER")))
+        written = []
+        for number, (part, count) in enumerate(_copied(cursor, query, mark, how, most)):
+            final = target if single else target.with_name(target.name.replace("_0_0_0.", f"_0_0_{number}."))
+            written.append((f"{key[: key.rfind('/') + 1]}{final.name}", part.stat().st_size, count))
+            part.replace(final)
+    if options.get("DETAILED_OUTPUT"):
+        return rows((text("FILE_NAME"), fixed("FILE_SIZE"), fixed("ROW_COUNT")), written)
+    size = sum(file[1] for file in written)
     columns = (fixed("rows_unloaded"), fixed("input_bytes"), fixed("output_bytes"))
-    return rows(columns, [(count, size, size)])
+    return rows(columns, [(sum(file[2] for file in written), size, size)])
+
+
+def _copied(cursor: Connection, query: str, mark: Folder, how: str, most: int) -> list[tuple[Folder, int]]:
+    """The files that hold the query's result, with the rows of each: none if there are no rows."""
+    if not most:
+        count = cursor.execute(f"COPY ({query}) TO {names.literal(str(mark))} ({how})").fetchall()[0][0]
+        return [(mark, count)] if count else []
+    pattern = names.literal(f"{mark.name}_{{i}}")
+    several = f"FILE_SIZE_BYTES {most}, FILENAME_PATTERN {pattern}, OVERWRITE_OR_IGNORE, RETURN_STATS"
+    stats = cursor.execute(f"COPY ({query}) TO {names.literal(str(mark.parent))} ({how}, {several})").fetchall()
+    return [(Folder(file), count) for file, count, *_ in stats if count]
+
+
+def _for_parquet(cursor: Connection, query: str, *, header: bool) -> str:
+    """Refuses the types that Snowflake does not write to Parquet; without HEADER columns have no names of their own."""
+    found = cursor.sql(query)
+    for name, kind in zip(found.columns, map(str, found.types), strict=True):
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            what = "TIMESTAMP_TZ and LTZ types are not supported for unloading to Parquet."
+            raise SqlError(
+                100090, "0A000", f"Error encountered when unloading to PARQUET: {what} value for column {name}"
+            )
+        if re.fullmatch(r"(FLOAT|INTEGER)\[\d+\]", kind):
+            raise SqlError(100090, "0A000", f"SQL compilation error: Unsupported data type 'VECTOR' for column {name}")
+    if header:
+        return query
+    return f"SELECT * FROM ({query}) AS unnamed ({', '.join(f'_COL_{i}' for i in range(len(found.columns)))})"
 
 
 def _written(form: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[str, str]:

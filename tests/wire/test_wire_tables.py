@@ -245,10 +245,43 @@ def test_csv_is_loaded_and_parquet_unloaded(tables: LocalAccount, tmp_path: Path
     form = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"')"
     assert tables.query(f"COPY INTO people FROM @files {form}")[0]["rows_loaded"] == 2
     assert tables.query("SELECT * FROM people ORDER BY name")[0] == {"NAME": "Ann, B", "AGE": 7}
-    tables.query("COPY INTO @files/out/ FROM (SELECT * FROM people) FILE_FORMAT = (TYPE = PARQUET)")
+    parquet = "FILE_FORMAT = (TYPE = PARQUET)"
+    (told,) = tables.query(f"COPY INTO '@files/out/' FROM (SELECT * FROM people) {parquet} HEADER = TRUE")
     tables.query(f"GET @files/out/ file://{tmp_path}/")
-    assert pq.read_table(tmp_path / "data_0_0_0.snappy.parquet").num_rows == 2
-    assert tables.refused("COPY INTO @files/out/ FROM people FILE_FORMAT = (TYPE = PARQUET)").errno == 1030
+    unloaded = tmp_path / "data_0_0_0.snappy.parquet"
+    assert pq.read_table(unloaded).to_pylist() == [{"NAME": "Ann, B", "AGE": 7}, {"NAME": "Bob", "AGE": None}]
+    size = unloaded.stat().st_size
+    assert told == {"rows_unloaded": 2, "input_bytes": size, "output_bytes": size}
+    tables.query(f"COPY INTO @files/bare FROM people {parquet} DETAILED_OUTPUT = TRUE")
+    tables.query(f"GET @files/bare file://{tmp_path}/")
+    assert pq.read_schema(tmp_path / "bare_0_0_0.snappy.parquet").names == ["_COL_0", "_COL_1"]
+
+
+def test_unloading_writes_as_many_files_as_are_needed_and_spares_others(tables: LocalAccount, tmp_path: Path) -> None:
+    tables.query("CREATE OR REPLACE STAGE files")
+    copy = f"COPY INTO @files/many/ FROM ({BIG.replace('20000', '300000')}) FILE_FORMAT = (TYPE = PARQUET)"
+    told = tables.query(f"{copy} HEADER = TRUE DETAILED_OUTPUT = TRUE MAX_FILE_SIZE = 1000000")
+    assert [file["FILE_NAME"] for file in told] == [f"many/data_0_0_{i}.snappy.parquet" for i in range(len(told))]
+    assert len(told) > 1
+    assert [file["FILE_SIZE"] for file in told] == [file["size"] for file in tables.query("LIST @files")]
+    tables.query(f"GET @files/many/ file://{tmp_path}/")
+    assert [file["ROW_COUNT"] for file in told] == [
+        pq.read_metadata(tmp_path / f"data_0_0_{i}.snappy.parquet").num_rows for i in range(len(told))
+    ]
+    assert sorted(pq.read_table(tmp_path)["ID"].to_pylist()) == list(range(300_000))
+    assert tables.refused(copy).errno == 1030
+    assert tables.query(f"{copy} OVERWRITE = TRUE")[0]["rows_unloaded"] == 300_000
+    nothing = "COPY INTO @files/none/ FROM (SELECT 1 AS a WHERE FALSE) FILE_FORMAT = (TYPE = PARQUET)"
+    assert tables.query(nothing)[0]["rows_unloaded"] == 0
+    assert not tables.query("LIST @files/none")
+
+
+@pytest.mark.parametrize("value", ["CURRENT_TIMESTAMP()", "[1, 2]::VECTOR(FLOAT, 2)"])
+def test_types_that_parquet_cannot_hold_are_not_unloaded(tables: LocalAccount, value: str) -> None:
+    tables.query("CREATE OR REPLACE STAGE files")
+    refused = tables.refused(f"COPY INTO @files FROM (SELECT {value} AS v) FILE_FORMAT = (TYPE = PARQUET)")
+    assert "for column V" in str(refused)
+    assert not tables.query("LIST @files")
 
 
 def test_a_comment_is_changed_and_the_rest_kept(tables: LocalAccount) -> None:
