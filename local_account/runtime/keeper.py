@@ -4,12 +4,14 @@ Run as a program on a directory that holds `launch.json` ({"argv", "env", "cwd"}
 long as it lives, writes `started.json` ({"keeper", "pid"}), appends `log` (one line each: time in UTC with nine digits,
 `o` or `e` for the stream, the bytes of the line) and finally `exit.json` ({"exit_code", "finished_ns", "problem"}). It
 prints one line, `started` or the reason why not. On SIGTERM the process gets SIGTERM, and after the seconds in `grace`
-(default 30) its whole group is killed. Only the standard library is used: this must start fast and depend on nothing.
+(default 30) its whole group is killed. As in a container, whatever it started ends with it (elsewhere than on Linux,
+its group). Only the standard library is used: this must start fast and depend on nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -25,6 +27,7 @@ from typing import Any, BinaryIO
 _GRACE_SECONDS = 30.0
 _DRAIN_SECONDS = 2.0
 _LINE_LIMIT = 1 << 20
+_SET_CHILD_SUBREAPER = 36
 
 
 class Log:
@@ -46,6 +49,7 @@ def keep(directory: Path) -> None:
     lock = (directory / "alive").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     launch = json.loads((directory / "launch.json").read_text())
+    _adopt_orphans()
     try:
         child = _start(launch)
     except OSError as error:
@@ -117,6 +121,7 @@ def _await_end(child: subprocess.Popen[bytes], ended: threading.Event) -> None:
     # Not child.wait(): the id must stay taken until the rest of the group is gone.
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     _kill_group(child.pid)
+    _kill_orphans(child.pid)
     ended.set()
 
 
@@ -134,6 +139,27 @@ def _log_lines(log: Log, stream: str, data: bytes) -> bytes:
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what the process leaves behind, groups of their own included: workers of torchrun, say."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _kill_orphans(besides: int) -> None:
+    """Kill all children but `besides`, then theirs, which have become ours."""
+    while orphans := _children() - {besides}:
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    """This process's children, ended ones included; none where the system does not list them."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for path in lists for pid in path.read_text().split()}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -8,12 +8,15 @@ that nothing is lost when the server dies.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -141,7 +144,7 @@ class ProcessRuntime:
             raise RuntimeProblem("Encountered fatal error while starting container", "the image has no command")
         order = {
             "argv": _words(command, paths),
-            "env": self._environment(image, container, paths, directory),
+            "env": _meeting(launch, container) | self._environment(image, container, paths, directory),
             "cwd": str(paths.root / working),
         }
         (directory / "launch.json").write_text(json.dumps(order))
@@ -159,6 +162,28 @@ class ProcessRuntime:
         visible = ",".join(str(index) for index in range(min(container.gpu, self._gpus)))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return {"CUDA_VISIBLE_DEVICES": visible, "HOME": str(directory / "home"), "PATH": path, **env}
+
+
+def _meeting(launch: Launch, container: ContainerLaunch) -> dict[str, str]:
+    """Return the port at which the replicas of a job meet, in the variable by which Snowflake's ML runtime says it.
+
+    Containers have ports of their own; here all jobs share this machine's, so the usual one may be taken.
+    """
+    if "SNOWFLAKE_JOBS_COUNT" not in container.env:
+        return {}
+    file = launch.directory / "meeting_port"
+    if not file.exists():
+        file.write_text(str(_free_port()))
+    return {"MLRS_RDZV_PORT": file.read_text()}
+
+
+def _free_port() -> int:
+    """Below the range from which systems take ports by themselves: it stays free until it is used."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def _start_keeper(directory: Path) -> None:
