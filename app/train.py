@@ -1,75 +1,74 @@
-"""The training, from settings to a model on the output volume."""
+"""The training, from settings to a model on the output volume. Read `run`, then `Trainer.train`."""
 
 from __future__ import annotations
 
-import json
+import importlib
 import math
 import os
-import tempfile
-import threading
+import sys
 import time
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from app import checkpoint, data, runtime
-from app.config import Config, Problem, changes
-from app.model import build_model, correct, loss
-from app.report import Report, note, say
+from app import checkpoint, data, report, runtime
+from app.config import Config, Problem, changes, resolve
+from app.report import Report
+from app.runtime import Group, Stop
 
-DONE, STOPPED = 0, 75
-EVALUATION_ROWS = 8192
+MEET_WITHIN = 0.5  # seconds; so much later than a signal the processes may notice that one of them is to stop
 
 
-def run(config: Config, stop: threading.Event) -> int:
-    """Trains as `config` says, going on from the newest checkpoint in the output folder.
+def main(argv: Sequence[str]) -> int:
+    """Trains in this process, which may be one of several that torchrun started. Returns the exit code."""
+    stop = Stop().listen()
+    config = resolve(argv, os.environ)
+    with runtime.join(config) as group:
+        return run(config, stop, group)
 
-    Returns 0 when done, or 75 when `stop` was set before that: a checkpoint of the last step has then been saved.
-    Raises Problem.
+
+def run(config: Config, stop: Stop, group: Group) -> int:
+    """Trains as `config` says, going on from the newest checkpoint in the output folder, or in that of --resume.
+
+    Returns DONE, or PREEMPTED when `stop` was set before the end: a checkpoint has then been saved. Raises Problem.
     """
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="train-") as local:
-        output = writable(Path(config.output))
-        device = runtime.prepare(config)
-        say(**asdict(config) | {"device": device, "threads": torch.get_num_threads(), "torch": torch.__version__})
+    output = report.writable(Path(config.output))
+    with closing(Report(config, output, group.rank)) as log, closing(data.open_snapshot(config, group)) as snapshot:
+        machine = {"device": group.device, "processes": group.world, "threads": torch.get_num_threads()}
+        log.say(**asdict(config) | machine | {"torch": torch.__version__})
+        rows, held_out = len(snapshot), len(snapshot.held_out)
+        log.say(rows=rows, training=len(snapshot.training), held_out=held_out, columns=len(snapshot.columns))
 
-        rows = data.load(config)
-        training, held_out = data.split(rows, config)
-        say(rows=len(rows), training=len(training), held_out=len(held_out), features=len(rows.columns))
-
-        model = build_model(training.features, config).to(device)
-        with closing(data.stream(training, config)) as batches:
-            trainer = Trainer(config, model, batches, held_out, rows.fingerprint(), output, Path(local))
-            trainer.resume()
-            trainer.publish_json("config.json", asdict(config))
-            while trainer.step < config.steps:
-                trainer.train_step()
-                last, stopping = trainer.step == config.steps, stop.is_set()
-                if last or trainer.step % config.log_every == 0:
-                    trainer.log()
-                if last or stopping or trainer.step % config.save_every == 0:
-                    trainer.save()
-                if stopping and not last:
-                    trainer.publish("metrics.jsonl")
-                    say(stopped_at=trainer.step, exit_code=STOPPED)
-                    return STOPPED
-            trainer.finish(rows=len(rows), held_out_rows=len(held_out), seconds=time.perf_counter() - started)
-    return DONE
+        trainer = Trainer(config, group, snapshot, log)
+        trainer.resume()
+        log.publish("config.json", asdict(config))
+        log.publish("data.json", snapshot.manifest)
+        with closing(trainer), closing(data.stream(snapshot, config, group, trainer.at.step)) as batches:
+            code = trainer.train(batches, stop)
+        if code == runtime.DONE:
+            trainer.finish(rows=rows, held_out_rows=held_out, seconds=time.perf_counter() - started)
+        else:
+            log.say(stopped_at=trainer.at.step, exit_code=code)
+        group.barrier()  # leave together: torchrun ends the others as soon as one has left
+    return code
 
 
-def writable(output: Path) -> Path:
-    """The folder, made if it is not there. Tried before anything costs time."""
+def network(name: str) -> Any:
+    """The module with `build_model` and `loss`, and perhaps `measures` and `flops_per_row`. Raises Problem."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Problem(f"cannot make {output}: {error.strerror}", "choose another --output") from error
-    if not os.access(output, os.W_OK):
-        raise Problem(f"{output} is read-only", "choose another --output, or give the role WRITE on the stage")
-    return output
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise Problem(f"--model {name}: {error}", "my_model stands for my_model.py, beside app/") from error
+    if lacking := {"build_model", "loss"} - vars(module).keys():
+        raise Problem(f"--model {name} has no {' and no '.join(sorted(lacking))}", "write it as app/model.py does")
+    return module
 
 
 def learning_rate(step: int, config: Config) -> float:
@@ -78,124 +77,235 @@ def learning_rate(step: int, config: Config) -> float:
     return config.learning_rate * warm * (1 + math.cos(math.pi * step / config.steps)) / 2
 
 
-@torch.inference_mode()
-def evaluate(model: nn.Module, rows: data.Rows, device: torch.device) -> dict[str, float]:
-    """The mean loss and the share of rows that the model gets right."""
-    model.eval()
-    loss_sum, right = 0.0, 0
-    for start in range(0, len(rows), EVALUATION_ROWS):
-        chosen = slice(start, start + EVALUATION_ROWS)
-        features, labels = rows.features[chosen].to(device), rows.labels[chosen].to(device)
-        scores = model(features)
-        loss_sum += float(loss(scores, labels)) * len(labels)
-        right += int(correct(scores, labels))
-    return {"accuracy": right / len(rows), "held_out_loss": loss_sum / len(rows)}
-
-
 @dataclass
-class Trainer:
-    """The loop's parts, and what is done with them. A checkpoint holds all that decides how the loop goes on."""
+class Progress:
+    """Where the loop is: with the weights and the optimizer's memory, all that decides how it goes on."""
 
-    config: Config
-    model: nn.Module
-    batches: data.Stream
-    held_out: data.Rows
-    fingerprint: str
-    output: Path
-    local: Path
     step: int = 0
+    logged: int = 0  # the step of the last log line
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # since then: of losses, norms, and sound steps
+    skipped: int = 0  # steps up to then whose gradient was not finite
+    validated: int = 0  # the step of the last validation
+    measured: dict[str, float] = field(default_factory=dict)  # what that found
+    best: int = 0  # the step with the smallest held-out loss
+    best_loss: float = math.inf
+    waited: int = 0  # validations since then
 
-    def __post_init__(self) -> None:
-        self.device = next(self.model.parameters()).device
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=self.config.weight_decay)
-        self.report = Report(self.local / "metrics.jsonl")
-        # Losses since the last log line, summed on the device: reading them at every step would stall it.
-        self.loss_sum, self.losses = torch.zeros((), device=self.device), 0
-        self.timed_from = time.perf_counter(), 0
 
-    def train_step(self) -> None:
-        self.step += 1
+class Trainer:
+    """The loop's parts, and what is done with them."""
+
+    def __init__(self, config: Config, group: Group, snapshot: data.Snapshot, log: Report) -> None:
+        self.config, self.group, self.snapshot, self.log, self.at = config, group, snapshot, log, Progress()
+        if len(snapshot.held_out) < group.world:
+            raise Problem(f"{len(snapshot.held_out)} rows are held out for {group.world} processes", "bring more rows")
+        self.image = report.image_shape(config, len(snapshot.columns))
+        self.network = network(config.model)
+        self.model = self.network.build_model(snapshot.schema, len(snapshot.columns), config).to(group.device)
+        if config.compile:
+            self.model.compile()  # in place: the names in checkpoints stay those of the model
+        self.parameters = list(self.model.parameters())
+        # Only the fused optimizer can leave a step out on the device, without a look at it from here.
+        self.optimizer = torch.optim.AdamW(self.parameters, weight_decay=config.weight_decay, fused=True)
+        # For a model beyond a GPU's memory `fully_shard` would stand here. Buffers are shared before each validation.
+        options: dict[str, Any] = {"forward_sync_buffers": False, "gradient_as_bucket_view": True}
+        self.wrapped = DistributedDataParallel(self.model, **options) if group.world > 1 else self.model
+        self.reduced = runtime.reduced_precision(config, group.device)
+        self.autocast = torch.autocast(group.device.type, torch.bfloat16) if self.reduced else nullcontext()
+        self.generators = runtime.generators(group.device)
+        # Those of the earlier run are only read.
+        self.places = [Path(place, "checkpoints") for place in (log.output, config.resume) if place]
+        self.writer = checkpoint.Writer(self.places[0], config.keep, log.note, log.publish_logs)
+        self.saved = self.began = 0  # the steps of the last checkpoint, and where this process began
+        self.zero, self.one = torch.tensor([0.0, 1.0], device=group.device)
+        # Each step's sum of the rows' losses and norm of the gradient; to read them at once would stall the device.
+        self.seen: list[Tensor] = []
+        self.next_meeting, self.waiting, self.since = 0, 0.0, 0.0
+
+    def train(self, batches: data.Stream, stop: Stop) -> int:
+        """Returns DONE after the last step or an early stop, PREEMPTED when stopped before that."""
+        config, at = self.config, self.at
+        stop.training, self.began, self.since = True, at.step, time.perf_counter()
+        while True:
+            due = at.step % config.eval_every == 0 or at.step == config.steps
+            better = due and at.step > at.validated and self.validate()
+            last = at.step >= config.steps or 0 < config.patience <= at.waited
+            if better or (at.step > self.saved and (last or at.step % config.save_every == 0)):
+                self.save()
+            if last:
+                return runtime.DONE
+            if self.advance(batches, stop) and at.step < config.steps:
+                self.save()
+                return runtime.PREEMPTED
+
+    def advance(self, batches: data.Stream, stop: Stop) -> bool:
+        """One step; whether the processes then agreed to stop."""
+        asked = time.perf_counter()
+        features, labels = next(batches)
+        self.waiting += time.perf_counter() - asked
+        self.train_step(features, labels)
+        config, step, stopping = self.config, self.at.step, stop.is_set()
+        # A process alone stops when it is told; several have to meet for that, often enough to be quick about it.
+        early = step >= self.next_meeting or (stopping and self.group.world == 1)
+        regular = any(step % every == 0 for every in (config.log_every, config.save_every, config.eval_every))
+        return (early or regular or step == config.steps) and self.meet(stopping)
+
+    def train_step(self, features: Tensor, labels: Tensor) -> None:
+        """`features` and `labels` are this process's share of the step's rows. Nothing waits for the device here."""
+        config, device, self.at.step = self.config, self.group.device, self.at.step + 1
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.config)
-        # Dropout follows from the seed and the step alone, so there is no generator's state to save.
-        torch.manual_seed((self.config.seed * 1_000_003 + self.step) % 2**32)
-        features, labels = next(self.batches)
-        self.model.train()
-        value = loss(self.model(features.to(self.device)), labels.to(self.device))
+            group["lr"] = learning_rate(self.at.step, config)
+        # Dropout is seeded at each step, so there is no generator's state to save.
+        runtime.seed(self.generators, config.seed, self.at.step, self.group.rank)
         self.optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        losses, parts = self.zero, [(features, labels)]
+        if config.accumulate > 1:
+            parts = list(zip(features.chunk(config.accumulate), labels.chunk(config.accumulate), strict=True))
+        for number, (inputs, targets) in enumerate(parts, 1):
+            # The processes exchange gradients in the last backward pass of a step, not in each.
+            later = self.group.world > 1 and number < len(parts)
+            with self.wrapped.no_sync() if later else nullcontext():
+                with self.autocast:
+                    output = self.wrapped(inputs.to(device, non_blocking=True))
+                    loss = self.network.loss(output, targets.to(device, non_blocking=True))
+                loss.backward(torch.full_like(loss, len(inputs) / len(features)))
+            losses = losses.add(loss.detach(), alpha=len(inputs))
+        norm = nn.utils.clip_grad_norm_(self.parameters, config.clip or math.inf)
+        # The gradient is the same in all processes, so where it holds NaN or infinity each leaves the step out.
+        left_out = torch.where(norm < math.inf, self.zero, self.one)
+        self.optimizer.found_inf = left_out  # type: ignore[attr-defined]  # as GradScaler does
+        self.seen += [losses, norm]
         self.optimizer.step()
-        self.loss_sum += value.detach()
-        self.losses += 1
 
-    def log(self) -> None:
-        """A line of metrics: the mean loss of the steps since the last one, and where the held-out rows stand."""
-        mean = self.mean_loss()
-        since, step = self.timed_from
-        speed = (self.step - step) * self.config.batch_size / (time.perf_counter() - since)
-        measured = evaluate(self.model, self.held_out, self.device)
-        self.report.metrics(step=self.step, loss=mean, **measured, rows_per_s=round(speed))
-        self.loss_sum.zero_()
-        self.losses = 0
-        self.timed_from = time.perf_counter(), self.step
+    def meet(self, stopping: bool) -> bool:
+        """One exchange in which the processes agree on the metrics, whether to stop, and when to meet again: none may
+        do on its own what the others have to do with it. Raises Problem if the model has diverged."""
+        at, config, steps = self.at, self.config, self.at.step - max(self.began, self.at.logged)
+        # float64 adds up float32 exactly, in however many parts that is done.
+        seen = torch.stack(self.seen).cpu().double().view(-1, 2)
+        sound = seen[seen[:, 1].isfinite()]
+        mine = [*sound.sum(dim=0).tolist(), len(sound), self.waiting, time.perf_counter() - self.since, stopping]
+        losses, *others = self.group.reduce(mine)
+        norms, finite, waiting, seconds, stops = (number / self.group.world for number in others)
+        if not self.next_meeting:
+            self.group.expect_promptness()
+        self.next_meeting = at.step + max(1, int(MEET_WITHIN * steps / seconds))
 
-    def mean_loss(self) -> float:
-        mean = float(self.loss_sum) / max(1, self.losses)
-        if not math.isfinite(mean):
-            raise Problem(f"the loss is {mean} at step {self.step}", "lower --learning-rate", code=1)
-        return mean
+        self.seen = []
+        at.sums = [before + now for before, now in zip(at.sums, (losses, norms, finite), strict=True)]
+        losses, norms, finite = at.sums
+        skipped = at.step - at.logged - round(finite)
+        if at.skipped + skipped > config.nan_budget:
+            what = f"the gradient was not finite at {at.skipped + skipped} of {at.step} steps"
+            raise Problem(what, "lower --learning-rate, or look for extreme values in the data", runtime.DIVERGED)
+        if at.step % config.log_every == 0 or at.step == config.steps:
+            means = {"loss": losses / finite / config.batch_size, "grad_norm": norms / finite} if finite else {}
+            means |= {"skipped": skipped} if skipped else {}
+            rate = {"learning_rate": learning_rate(at.step, config)}
+            self.log.metrics(at.step, **means, **rate, **self.speed(steps, seconds, waiting))
+            at.logged, at.sums, at.skipped = at.step, [0.0, 0.0, 0.0], at.skipped + skipped
+            self.waiting, self.since = 0.0, time.perf_counter()
+        return stops > 0
+
+    def speed(self, steps: int, seconds: float, waiting: float) -> dict[str, float]:
+        rows = steps * self.config.batch_size / seconds
+        values = {"rows_per_s": round(rows), "ms_per_step": 1000 * seconds / steps, "data_wait": waiting / seconds}
+        if (peak := runtime.peak_flops(self.group.device, self.reduced)) and hasattr(self.network, "flops_per_row"):
+            values["mfu"] = rows * self.network.flops_per_row(self.model) / (peak * self.group.world)
+        if self.group.device.type == "cuda":
+            values["gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        return values
+
+    def validate(self) -> bool:
+        """Measures the model on the held-out rows, each process on its share; whether it is the best so far."""
+        at, started = self.at, time.perf_counter()
+        sums: dict[str, float] = {}
+        for buffer in self.model.buffers():
+            self.group.share(buffer)
+        for features, labels in data.held_out(self.snapshot, self.group):
+            labels, output = labels.to(self.group.device), self.infer(features)
+            found = {"held_out_loss": self.network.loss(output, labels) * len(labels)}
+            found |= self.network.measures(output, labels) if hasattr(self.network, "measures") else {}
+            sums = {name: sums.get(name, 0.0) + float(value) for name, value in found.items()}
+        total = self.group.reduce(list(sums.values()))
+        at.measured = {name: one / len(self.snapshot.held_out) for name, one in zip(sums, total, strict=True)}
+        at.validated, at.waited, held_out_loss = at.step, at.waited + 1, at.measured["held_out_loss"]
+        better = held_out_loss < at.best_loss
+        if better:
+            at.best, at.best_loss, at.waited = at.step, held_out_loss, 0
+        self.log.metrics(at.step, **at.measured)
+        self.since += time.perf_counter() - started
+        return better
+
+    @torch.no_grad()
+    def infer(self, features: Tensor) -> Tensor:
+        """The model's output as float32, without dropout."""
+        self.model.eval()
+        with self.autocast:
+            output: Tensor = self.model(features.to(self.group.device))
+        self.model.train()
+        return output.float()
 
     def save(self) -> None:
-        self.mean_loss()  # refuses to save a model that has diverged
-        state = {
-            "config": asdict(self.config),
-            "data": self.fingerprint,
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "batches": self.batches.state_dict(),
-            "loss_sum": self.loss_sum,
-            "losses": self.losses,
-        }
-        torch.save(state, self.local / "state.pt")
-        files = [self.local / "state.pt", self.report.path]
-        saved = checkpoint.save(self.output / "checkpoints", self.step, files)
-        checkpoint.prune(saved, self.config.keep, note)
+        """Hands a checkpoint to the writer, just after the processes met. Rank 0 saves for all: they hold the same."""
+        at, self.saved = self.at, self.at.step
+        if self.group.rank == 0:
+            facts: dict[str, Any] = {"config": asdict(self.config), "data": self.snapshot.fingerprint}
+            facts |= {"measured": at.measured, "processes": self.group.world, "torch": str(torch.__version__)}
+            state = {"progress": asdict(at), "metrics": self.log.kept.read_text(), "model": self.model.state_dict()}
+            self.writer.save(at.step, facts | state | {"optimizer": self.optimizer.state_dict()}, at.best, **facts)
 
     def resume(self) -> None:
         """Goes on exactly where the newest whole checkpoint was made, if there is one. Raises Problem if it can't."""
-        if not checkpoint.restore(self.output / "checkpoints", self.local, note):
+        config, log = self.config, self.log
+        found = checkpoint.restore(self.places, log.note) if self.group.rank == 0 else None
+        if not (state := self.group.broadcast_object(found)):
+            if config.resume:
+                log.say(note=f"{config.resume} holds no whole checkpoint: this run starts anew")
             return
-        state = torch.load(self.local / "state.pt", map_location="cpu", weights_only=True)
-        fix = f"choose another --output, or remove {self.output} to start anew"
-        if differing := changes(self.config, state["config"], fixed=True):
-            raise Problem(f"{self.output} holds a run of other settings: {'; '.join(differing)}", fix)
-        if state["data"] != self.fingerprint:
-            raise Problem(f"{self.config.data} holds other rows than {self.output} was trained on", fix)
-        for change in changes(self.config, state["config"], fixed=False):
-            note(change)
-        self.model.load_state_dict(state["model"])
+        fix = f"choose another --output, or remove {log.output} to start anew"
+        if differing := changes(config, state["config"], fixed=True):
+            raise Problem(f"{log.output} holds a run of other settings: {'; '.join(differing)}", fix)
+        if state["data"] != self.snapshot.fingerprint:
+            raise Problem(f"{config.data} holds other rows than {log.output} was trained on", fix)
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise Problem(f"{log.output} holds another model: {' '.join(str(error).split())}", fix) from error
         self.optimizer.load_state_dict(state["optimizer"])
-        self.batches.reset(state["batches"])
-        self.loss_sum, self.losses = state["loss_sum"].to(self.device), state["losses"]
-        self.step = state["step"]
-        self.timed_from = time.perf_counter(), self.step
-        say(resumed_from=self.step)
+        self.at, self.saved = Progress(**state["progress"]), state["progress"]["step"]
+        log.kept.write_text(state["metrics"])
+        for change in changes(config, state["config"], fixed=False):
+            log.say(note=change)
+        log.say(resumed_from=self.at.step)
+
+    def close(self) -> None:
+        """Waits until the last checkpoint is whole; leaves the metrics on the output volume as they are now."""
+        try:
+            self.writer.close()
+        finally:
+            self.log.publish_logs()
 
     def finish(self, **facts: Any) -> None:
-        """The model and the final metrics; metrics.json comes last, so where it is, all of it is."""
-        measured = evaluate(self.model, self.held_out, self.device)
-        result = {"accuracy": measured["accuracy"], "loss": measured["held_out_loss"], "steps": self.step, **facts}
-        model = {"model": self.model.state_dict(), "config": asdict(self.config)}
-        torch.save(model, self.local / "model.pt")
-        self.publish("model.pt", "metrics.jsonl")
-        self.publish_json("metrics.json", result)
-        say(done=self.output, **result)
+        """The models and the final metrics; metrics.json comes last, so where it is, all of it is."""
+        at, log, schema = self.at, self.log, self.snapshot.schema
+        result = dict(at.measured)
+        result |= {"loss": result.pop("held_out_loss"), "steps": at.step}
+        result |= {"best_step": at.best, "best_loss": at.best_loss, **facts}
+        if self.group.rank == 0:
+            log.publish("model.safetensors", report.model_file(self.model.state_dict(), self.config, schema))
+            if best := checkpoint.restore(self.places, log.note, at.best):
+                log.publish("best.safetensors", report.model_file(best["model"], self.config, schema))
+            if self.image:
+                features, labels = next(data.held_out(self.snapshot, self.group))
+                shown = report.predictions(self.image, features, labels, self.infer(features).cpu(), schema)
+                log.publish("predictions.png", shown[0])
+                log.publish("predictions.json", shown[1])
+            log.publish("schema.json", schema)
+            log.publish("MODEL_CARD.md", report.card(self.config, schema, result))
+            log.publish("metrics.json", report.plain(result))
+        log.say(done=log.output, **result)
 
-    def publish(self, *names: str) -> None:
-        for name in names:
-            checkpoint.replace(self.local / name, self.output / name)
 
-    def publish_json(self, name: str, content: dict[str, Any]) -> None:
-        (self.local / name).write_text(json.dumps(content, indent=1))
-        self.publish(name)
+if __name__ == "__main__":
+    sys.exit(report.guarded(main))

@@ -1,36 +1,47 @@
 from __future__ import annotations
 
+import io
+import shutil
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from app import checkpoint
 
-Save = Callable[[int], Path]
+Save = Callable[..., Path]
 
 
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
-    """Saves a checkpoint whose state tells its step."""
-    local = tmp_path / "local"
-    local.mkdir()
+    """Saves a checkpoint whose state tells its step, and returns its folder."""
 
-    def make(step: int) -> Path:
-        (local / "state.pt").write_bytes(f"state of {step} ".encode() * 1000)
-        (local / "metrics.jsonl").write_text("{}\n")
-        return checkpoint.save(tmp_path / "checkpoints", step, [local / "state.pt", local / "metrics.jsonl"])
+    def make(step: int, best: int = 0, keep: int = 100, say: Callable[[str], None] = pytest.fail) -> Path:
+        with closing(checkpoint.Writer(tmp_path / "checkpoints", keep, say)) as writer:
+            writer.save(step, state(step), best, processes=1)
+        folders = checkpoint.ordered(tmp_path / "checkpoints")
+        return [folder for folder in folders if checkpoint.order(folder)[0] == step][-1]
 
     return make
 
 
-def restored(tmp_path: Path) -> tuple[str | None, list[str]]:
-    """The state that is found, and what was said about others."""
-    into = tmp_path / "into"
-    into.mkdir(exist_ok=True)
+def state(step: int) -> dict[str, Any]:
+    return {"step": step, "weights": torch.full((3000,), float(step)), "more": [{"betas": (0.9, 0.99)}]}
+
+
+def restored(tmp_path: Path) -> tuple[int | None, list[str]]:
+    """The step of the state that is found, and what was said about others."""
     said: list[str] = []
-    found = checkpoint.restore(tmp_path / "checkpoints", into, said.append)
-    return (into / "state.pt").read_text().partition(" state")[0] if found else None, said
+    found = checkpoint.restore([tmp_path / "checkpoints"], said.append)
+    return found["step"] if found else None, said
+
+
+def names(tmp_path: Path) -> list[str]:
+    return [folder.name for folder in checkpoint.ordered(tmp_path / "checkpoints")]
 
 
 def cut(path: Path, size: int) -> None:
@@ -43,11 +54,14 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(content)
 
 
-def test_newest_is_restored_with_all_its_files(save: Save, tmp_path: Path) -> None:
+def test_the_newest_is_restored(save: Save, tmp_path: Path) -> None:
     for step in (100, 1_000_000, 200):
         save(step)
-    assert restored(tmp_path) == ("state of 1000000", [])
-    assert (tmp_path / "into" / "metrics.jsonl").read_text() == "{}\n"
+    assert restored(tmp_path) == (1_000_000, [])
+    found = checkpoint.restore([tmp_path / "checkpoints"], pytest.fail)
+    assert found
+    assert found["weights"].equal(state(1_000_000)["weights"])
+    assert {**found, "weights": 0} == {**state(1_000_000), "weights": 0}
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
@@ -57,7 +71,7 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a flipped byte": lambda folder: flip(folder / "state.pt", 5000),
     "a cut file": lambda folder: cut(folder / "state.pt", 100),
-    "a missing file": lambda folder: (folder / "metrics.jsonl").unlink(),
+    "a missing file": lambda folder: (folder / "state.pt").unlink(),
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
     "half a manifest": lambda folder: cut(folder / "manifest.json", 40),
     "another manifest": lambda folder: (folder / "manifest.json").write_text("[]"),
@@ -69,7 +83,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(save: Save, tmp_path: P
     save(100)
     DAMAGES[damage](save(200))
     state, said = restored(tmp_path)
-    assert state == "state of 100"
+    assert state == 100
     assert len(said) == 1
     assert said[0].startswith("checkpoint step-000200 passed over: ")
 
@@ -82,49 +96,116 @@ def test_every_flipped_byte_of_a_manifest_is_harmless(save: Save, tmp_path: Path
         manifest.write_bytes(whole)
         flip(manifest, at)
         state, _ = restored(tmp_path)
-        assert state in ("state of 100", "state of 200")
+        assert state in (100, 200)
 
 
 def test_a_name_is_never_used_again(save: Save, tmp_path: Path) -> None:
     broken = save(200)
     (broken / "manifest.json").unlink()
-    assert [save(200).name, save(200).name] == ["step-000200.1", "step-000200.2"]
+    again, more = save(200), save(200)
+    assert names(tmp_path) == [broken.name, again.name, more.name]
+    assert broken.name == "step-000200"
     assert not (broken / "manifest.json").exists()
-    assert restored(tmp_path) == ("state of 200", [])
+    assert restored(tmp_path) == (200, [])
 
 
-def test_a_copy_refuses_a_name_that_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("new")
+def test_a_file_is_only_put_under_a_new_name(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("old")
     with pytest.raises(FileExistsError):
-        checkpoint.copy(tmp_path / "a", tmp_path / "b")
-    checkpoint.replace(tmp_path / "a", tmp_path / "b")
+        checkpoint.put(tmp_path / "b", io.BytesIO(b"new"))
+    checkpoint.publish(tmp_path / "b", b"new")
     assert (tmp_path / "b").read_text() == "new"
 
 
-def test_pruning_keeps_the_saved_one_and_those_before_it(save: Save, tmp_path: Path) -> None:
-    saved = [save(step) for step in (100, 200, 300, 400)]
-    checkpoint.prune(saved[0], 3, pytest.fail)
-    checkpoint.prune(saved[2], 5, pytest.fail)
-    assert all(folder.exists() for folder in saved)
-    checkpoint.prune(saved[3], 2, pytest.fail)
-    assert [folder.exists() for folder in saved] == [False, False, True, True]
+def test_pruning_keeps_the_saved_one_those_before_it_and_the_best(save: Save, tmp_path: Path) -> None:
+    for step in (100, 200, 300, 400, 500):
+        save(step, best=200)
+    save(600, best=200, keep=3)
+    assert names(tmp_path) == ["step-000200", "step-000400", "step-000500", "step-000600"]
+    save(700, best=700, keep=2)
+    assert names(tmp_path) == ["step-000600", "step-000700"]
 
 
 def test_pruning_leaves_what_was_passed_over_and_what_was_restored(save: Save, tmp_path: Path) -> None:
     good, broken, more = save(100), save(300), save(400)
     for folder in (broken, more):
         flip(folder / "state.pt", 0)
-    checkpoint.prune(save(200), 2, pytest.fail)
+    save(200, keep=2)
     assert good.exists()
-    assert restored(tmp_path)[0] == "state of 200"
+    assert restored(tmp_path)[0] == 200
 
 
-def test_a_prune_that_fails_only_says_so(save: Save, tmp_path: Path) -> None:
-    old, new = save(100), save(200)
-    (old / "folder").mkdir()
+def test_a_prune_that_fails_only_says_so(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError("not now")
+
+    first = save(100)
+    save(200, keep=2)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
     said: list[str] = []
-    checkpoint.prune(new, 2, said.append)
-    assert not said
-    checkpoint.prune(save(300), 2, said.append)
-    assert [line.split(":")[0] for line in said] == ["checkpoint step-000100 could not be removed"]
+    save(300, keep=2, say=said.append)
+    assert said == ["checkpoint step-000100 could not be removed: not now"]
+    assert not (first / "manifest.json").exists()
+
+
+def test_a_snapshot_is_a_copy_in_memory_that_is_used_again() -> None:
+    weights = torch.ones(4)
+    first = checkpoint.snapshot({"weights": weights, "list": [weights, (1, "text")], "none": None})
+    weights.zero_()
+    assert first["weights"].tolist() == first["list"][0].tolist() == [1] * 4
+    again = checkpoint.snapshot({"weights": weights, "list": [weights, (2, "text")], "none": None}, first)
+    assert again["weights"].data_ptr() == first["weights"].data_ptr()
+    assert again["weights"].tolist() == [0] * 4
+    assert again["list"][1] == (2, "text")
+    other = checkpoint.snapshot({"weights": torch.ones(5), "list": []}, again)
+    assert other["weights"].tolist() == [1] * 5
+
+
+def test_what_changes_after_a_save_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write is held back until the state has gone on."""
+    went_on = threading.Event()
+    write = checkpoint.Writer.write
+
+    def later(self: checkpoint.Writer, *args: Any) -> None:
+        assert went_on.wait(30)
+        write(self, *args)
+
+    monkeypatch.setattr(checkpoint.Writer, "write", later)
+    told: list[str] = []
+    with closing(checkpoint.Writer(tmp_path, 2, pytest.fail, lambda: told.append("whole"))) as writer:
+        now = state(5)
+        writer.save(5, now)
+        now["weights"].zero_()
+        assert told == []
+        went_on.set()
+    assert told == ["whole"]
+    found = checkpoint.restore([tmp_path], pytest.fail)
+    assert found
+    assert found["weights"][0] == 5
+
+
+def test_a_write_that_fails_comes_up_at_the_next_call(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("a file is in the way")
+    writer = checkpoint.Writer(tmp_path / "checkpoints", 2, pytest.fail)
+    writer.save(1, state(1))
+    with pytest.raises(OSError, match="checkpoints"):
+        writer.save(2, state(2))
+    writer.close()
+
+
+def test_a_file_that_is_not_all_there_after_its_close_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "copyfileobj", lambda source, target, size: source.read())
+    with pytest.raises(OSError, match="has 0 bytes after writing 3"):
+        checkpoint.put(tmp_path / "a", io.BytesIO(b"abc"))
+
+
+def test_a_step_is_found_in_any_of_the_places_and_the_first_has_precedence(save: Save, tmp_path: Path) -> None:
+    save(7)
+    save(8)
+    with closing(checkpoint.Writer(tmp_path / "later", 2, pytest.fail)) as writer:
+        writer.save(5, state(5) | {"step": "five"})
+    places = [tmp_path / "later", tmp_path / "checkpoints"]
+    found = [checkpoint.restore(places, pytest.fail, step) for step in (7, 5, None, 6)]
+    assert [state and state["step"] for state in found] == [7, "five", "five", None]

@@ -14,10 +14,17 @@ def test_flags_win_over_variables_and_variables_over_defaults() -> None:
 
 def test_every_field_is_a_flag_and_a_variable() -> None:
     for item in fields(Config):
-        text = "0.01" if isinstance(item.default, float) else "3"
+        kind: object = type(item.default)
+        text = "0.01" if kind is float else "true" if kind is bool else "3"
+        text = (item.metadata["choices"] or (text,))[-1]
         by_flag = resolve([f"--{item.name.replace('_', '-')}={text}"], {})
         assert by_flag == resolve([], {f"TRAIN_{item.name.upper()}": text})
-        assert str(getattr(by_flag, item.name)) == text
+        assert str(getattr(by_flag, item.name)).lower() == text
+
+
+def test_a_switch_needs_no_value_and_can_be_turned_off() -> None:
+    assert resolve(["--compile", "--steps", "3"], {}).compile
+    assert not resolve(["--compile=false"], {"TRAIN_COMPILE": "true"}).compile
 
 
 def test_output_may_come_from_mount_path() -> None:
@@ -34,15 +41,18 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 @pytest.mark.parametrize(
     ("argv", "env", "what", "fix"),
     [
-        (["--setps", "5"], {}, "unknown option --setps", "did you mean --steps?"),
-        (["--step", "5"], {}, "unknown option --step", "did you mean --steps?"),
-        (["extra"], {}, "unknown option extra", "choose from --data, "),
-        ([], {"TRAIN_STEPZ": "5"}, "unknown variable TRAIN_STEPZ", "did you mean TRAIN_STEPS?"),
-        (["--steps", "many"], {}, "--steps is 'many'", "a whole number, such as 1000"),
-        ([], {"TRAIN_DROPOUT": "x"}, "TRAIN_DROPOUT is 'x'", "a number, such as 0.1"),
+        (["--setps", "5"], {}, "unknown setting --setps", "did you mean --steps?"),
+        (["--step", "5"], {}, "unknown setting --step", "did you mean --steps?"),
+        (["extra"], {}, "unknown setting extra", "choose from --data, "),
+        ([], {"TRAIN_STEPZ": "5"}, "unknown setting TRAIN_STEPZ", "did you mean TRAIN_STEPS?"),
+        (["--steps", "many"], {}, "--steps is 'many'", "give it, or TRAIN_STEPS, a whole number"),
+        ([], {"TRAIN_DROPOUT": "x"}, "--dropout is 'x'", "give it, or TRAIN_DROPOUT, a number"),
         (["--steps", "0"], {}, "--steps is 0", "from 1 to 1000000000"),
         (["--learning-rate", "nan"], {}, "--learning-rate is nan", "from 1e-09 to 10"),
         (["--keep", "1"], {}, "--keep is 1", "from 2 to 1000"),
+        (["--compile", "maybe"], {}, "--compile is 'maybe'", "or TRAIN_COMPILE, true or false"),
+        (["--device", "gpu"], {}, "--device is 'gpu'", "choose from auto, cpu, cuda, mps"),
+        (["--precision", "fp16"], {}, "--precision is 'fp16'", "auto, bf16, fp32"),
         (["--steps"], {}, "argument --steps: expected one argument", "python -m app --help"),
     ],
 )
