@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,26 @@ from spcs.config import ComputePool, Job, Settings, Volume
 from spcs.config.model import Amounts
 from spcs.errors import SettingsProblem, did_you_mean
 from spcs.render import render
-from spcs.spec import FAMILIES, SpecError, check_fit, family, parse
+from spcs.spec import FAMILIES, SpecError, check_fit, family, parse, parse_memory
 
 CONTAINER = "main"
+EARLIER_MOUNT = "/opt/earlier-output"
+"""Where a resumed run sees the outputs of the run it goes on from; RESUME_PATH says so to the program."""
+SHARED_MEMORY = 0.3
 USER_ID = 1000
 """The user of the image (see Dockerfile.j2); a stage volume belongs to it, or it could not be written."""
 
 
-def specification(root: Path, settings: Settings, name: str, job: Job, *, image: str, output: str) -> str:
+def specification(
+    root: Path, settings: Settings, name: str, job: Job, *, image: str, output: str, earlier: str = ""
+) -> str:
     """The text of `spec.yaml` for the job called `name`.
 
     `image` is the path that the specification names (`/db/schema/repository/image:tag`), `output` the stage location
-    of the run's outputs. Raises SettingsProblem where the template, a field, or the size of the machines says no.
+    of the run's outputs, `earlier` that of a run that this one goes on from. Raises SettingsProblem where the template,
+    a field, or the size of the machines says no.
     """
-    text = render(root, job.template, _values(settings, name, job, image, output))
+    text = render(root, job.template, _values(settings, name, job, image, output, earlier))
     pool = job.compute_pool or settings.snowflake.compute_pool
     try:
         service = parse(text)
@@ -50,7 +57,8 @@ def unknown_family(pool: ComputePool) -> str:
     )
 
 
-def _values(settings: Settings, name: str, job: Job, image: str, output: str) -> dict[str, Any]:
+def _values(settings: Settings, name: str, job: Job, image: str, output: str, earlier: str) -> dict[str, Any]:
+    resumed = {"RESUME_PATH": EARLIER_MOUNT} if earlier else {}
     resources = {"requests": _amounts(job.resources.requests), "limits": _amounts(job.resources.limits)}
     return {
         "settings": settings,
@@ -60,9 +68,9 @@ def _values(settings: Settings, name: str, job: Job, image: str, output: str) ->
         "container": CONTAINER,
         "image": image,
         "output": output,
-        "env": {"MOUNT_PATH": job.output, **job.env},
+        "env": {"MOUNT_PATH": job.output, "MOUNT_STAGE": output.rstrip("/"), **resumed, **job.env},
         "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
-        "volumes": _volumes(job, output),
+        "volumes": _volumes(settings, job, output, earlier),
         "uid": USER_ID,
         "gid": USER_ID,
     }
@@ -73,11 +81,27 @@ def _amounts(amounts: Amounts) -> Mapping[str, Any]:
     return {key: amount for key, amount in named.items() if amount is not None}
 
 
-def _volumes(job: Job, output: str) -> list[Volume]:
+def _volumes(settings: Settings, job: Job, output: str, earlier: str) -> list[Volume]:
     volumes = [Volume("output", job.output, "stage", stage=output)]
-    if job.shm:
-        volumes.append(Volume("dshm", "/dev/shm", "memory", size=job.shm))
+    if earlier:
+        volumes.append(Volume("earlier", EARLIER_MOUNT, "stage", stage=earlier))
+    if shm := job.shm or _shared_memory(settings, job):
+        volumes.append(Volume("dshm", "/dev/shm", "memory", size=shm))
     return [*volumes, *job.volumes]
+
+
+def _shared_memory(settings: Settings, job: Job) -> str | None:
+    """The size of /dev/shm for a job of many processes, which pass each other data there: as much of the container's
+    memory as Snowflake's own ML jobs give it. None for other jobs, and where the memory is not known.
+    """
+    if job.replicas == 1 and (job.resources.limits.gpu or 0) < 2:
+        return None
+    machine = family((job.compute_pool or settings.snowflake.compute_pool).instance_family)
+    asked = job.resources.limits.memory or (f"{machine.memory_gib}Gi" if machine else None)
+    try:
+        return f"{math.ceil(SHARED_MEMORY * parse_memory(asked) / 1024**3)}Gi" if asked else None
+    except ValueError:
+        return None  # the check of the whole specification says it with its place
 
 
 def _remedy(error: SpecError, name: str, pool: ComputePool) -> str:

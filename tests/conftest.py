@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ PROMISES = {"docker": "SPCS_TEST_DOCKERS", "podman": "SPCS_TEST_PODMAN"}
 
 
 def pytest_configure() -> None:
+    # Some tests press Ctrl-C in what they start. Started in the background, by a CI for one, a process ignores it, and
+    # so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     support.set_aside_the_machines_settings()
 
 

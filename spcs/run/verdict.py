@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+import signal
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spcs.errors import JobFailed, Problem
@@ -14,7 +16,19 @@ from spcs.run.model import ContainerStatus, LogLine, Output, Run, Snapshot, Stat
 LAST_LINES = 20
 METRICS = "metrics.json"
 
-_PREEMPTED = 75
+PREEMPTED, BAD_INPUT, DIVERGED = 75, 2, 3
+
+#: What exit codes mean: a convention of app/ that a program of one's own may share.
+MEANINGS = {
+    PREEMPTED: "it was told to stop and had saved a checkpoint",
+    BAD_INPUT: "in app/: wrong settings or data",
+    DIVERGED: "in app/: the training diverged",
+}
+
+_CHECKPOINT = re.compile(r"checkpoints/[^/]+/manifest\.json")
+
+# What a container's message begins with when it ended, or never began, because another one failed.
+_TOLD = ("Terminated", "Not started")
 
 
 def conclude(account: Account, run: Run, snapshot: Snapshot, lines: Iterable[LogLine], doom: str = "") -> Verdict:
@@ -31,7 +45,7 @@ def conclude(account: Account, run: Run, snapshot: Snapshot, lines: Iterable[Log
         seconds=_seconds(snapshot),
         metrics=_metrics(account, run, found),
         outputs=found,
-        commands=next_commands(run, snapshot.state, bool(found)),
+        commands=next_commands(run, snapshot.state, found),
     )
 
 
@@ -48,11 +62,19 @@ def check(verdict: Verdict) -> None:
 
 
 def culprit(snapshot: Snapshot) -> ContainerStatus | None:
-    """Return the container to blame: the first that ended badly on its own account, else one that was killed."""
+    """Return the container to blame: of those that ended badly, the first whose end says most about the cause."""
     failed = [c for c in snapshot.containers if c.exit_code not in (None, 0) or c.status == "FAILED"]
-    # When one container fails, its siblings are told to stop: those that died of that signal are not the cause.
-    own = [c for c in failed if c.signal != "SIGTERM"]
-    return next(iter(own or failed), None)
+    return min(failed, key=_weight, default=None)
+
+
+def _weight(container: ContainerStatus) -> int:
+    """How little an end says of the cause. When one container fails, its siblings are told to stop, and replicas that
+    wait for it fail with 1 or are aborted: an exit code of its own, or another signal, is nearer to it."""
+    if container.signal == "SIGTERM" or container.message.startswith(_TOLD):
+        return 4
+    if container.signal == "SIGKILL":
+        return 0 if out_of_memory(container) else 1
+    return {PREEMPTED: 3, 1: 2, 128 + signal.SIGABRT: 2}.get(container.exit_code or 0, 0)
 
 
 def reason(state: State, container: ContainerStatus | None) -> str:
@@ -66,7 +88,8 @@ def reason(state: State, container: ContainerStatus | None) -> str:
         return f"{where} ran out of memory and was killed: {container.message or 'exit code 137'}"
     if container.exit_code is None:
         return f"{where}: {container.message or container.status.lower()}"
-    by = f" ({container.signal})" if container.signal else ""
+    meaning = container.signal or MEANINGS.get(container.exit_code, "")
+    by = f" ({meaning})" if meaning else ""
     return f"{where} ended with exit code {container.exit_code}{by}: {container.message}".rstrip(": ")
 
 
@@ -82,14 +105,14 @@ def remedy(run: Run, state: State, container: ContainerStatus | None, doom: str 
         return ""
     if doom:
         return f"inv build push run --job {run.job}"
+    if container is not None and container.exit_code == PREEMPTED:
+        return f"inv run --resume {run.name}"
     if container is None or state is State.CANCELLED:
         return f"inv run --job {run.job}"
     if out_of_memory(container) or container.signal == "SIGKILL":
         return f"raise jobs.{run.job}.resources.limits.memory in invoke.yaml, or lower the batch size"
     if container.exit_code in (126, 127):
         return f"correct jobs.{run.job}.command in invoke.yaml: the image has no such program, or may not run it"
-    if container.exit_code == _PREEMPTED:
-        return f"inv run --job {run.job} (it was interrupted, not wrong)"
     return f"correct what the log says, then inv build push run --job {run.job}"
 
 
@@ -100,9 +123,11 @@ def last_lines(lines: Iterable[LogLine], blamed: ContainerStatus | None) -> tupl
     return tuple(line.text for line in (own or everything)[-LAST_LINES:])
 
 
-def next_commands(run: Run, state: State, has_outputs: bool) -> tuple[tuple[str, str], ...]:
-    """Return (what for, command) pairs worth typing next."""
-    commands = [("fetch the outputs", f"inv fetch --run {run.name}")] if has_outputs else []
+def next_commands(run: Run, state: State, found: Sequence[Output]) -> tuple[tuple[str, str], ...]:
+    """Return (what for, command) pairs worth typing next, given the outputs `found`."""
+    commands = [("fetch the outputs", f"inv fetch --run {run.name}")] if found else []
+    if state.final and state is not State.DONE and any(_CHECKPOINT.fullmatch(output.path) for output in found):
+        commands.append(("go on from its checkpoint", f"inv run --resume {run.name}"))
     commands.append(("read the log again", f"inv logs --run {run.name}"))
     if not state.final:
         commands.append(("stop it", f"inv cancel --run {run.name}"))

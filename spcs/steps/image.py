@@ -150,11 +150,11 @@ def image_path(project: Project, plan: ImagePlan) -> str:
     return repository + reference(plan, project.engine.kind).removeprefix(plan.repository_url)
 
 
-def run_specification(project: Project, name: str, job: Job, image: str, run: str) -> str:
-    """The checked text of `spec.yaml` for a run."""
+def run_specification(project: Project, name: str, job: Job, image: str, run: str, earlier: str = "") -> str:
+    """The checked text of `spec.yaml` for a run; `earlier` is where the outputs lie that it goes on from."""
     flake = project.settings.snowflake
     output = output_folder(f"{flake.database}.{flake.schema}.{flake.stage}", run)
-    return specification(project.root, project.settings, name, job, image=image, output=output)
+    return specification(project.root, project.settings, name, job, image=image, output=output, earlier=earlier)
 
 
 def repository_url(project: Project) -> str:

@@ -10,7 +10,7 @@ from spcs.project import Project
 from spcs.run import files, record, verdict, watch
 from spcs.run.follow import follow as to_the_end
 from spcs.run.logs import read as log_lines
-from spcs.run.model import Run
+from spcs.run.model import Run, State
 from spcs.run.names import known_run, new_run
 from spcs.run.submit import Submission, submit
 from spcs.show import runs as screen
@@ -20,9 +20,13 @@ from spcs.specification import unknown_family
 from spcs.steps.image import image_path, image_plan, run_specification
 
 
-def run(project: Project, job: str, follow: bool) -> None:
-    """Start the job and, unless told otherwise, stay with it until its verdict; raises JobFailed for a bad one."""
-    name, entry = project.job(job)
+def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
+    """Start the job and, unless told otherwise, stay with it until its verdict; raises JobFailed for a bad one.
+
+    With `resume`, the name of an earlier run, the new one sees that one's outputs and writes only its own.
+    """
+    earlier = _earlier(project, resume) if resume else None
+    name, entry = project.job(job or (earlier.job if earlier else ""))
     receipt, path = _image(project, name, entry)
     run = _named(project, new_run(name), entry, receipt)
     notice = unknown_family(project.pool(entry))
@@ -30,16 +34,20 @@ def run(project: Project, job: str, follow: bool) -> None:
         say(notice, "warn")
     submission = Submission(
         run=run,
-        spec=run_specification(project, name, entry, path, run.name),
+        spec=run_specification(project, name, entry, path, run.name, earlier.output if earlier else ""),
         replicas=entry.replicas,
         query_warehouse=entry.query_warehouse or project.settings.snowflake.warehouse,
         external_access_integrations=entry.external_access_integrations,
-        comment=entry.comment,
+        comment=entry.comment or (f"goes on from {earlier.name}" if earlier else None),
     )
+    if project.dry:
+        project.tell(submission.spec)
     submit(project.account, submission, project.root, dry=project.dry)
     if project.dry:
         return
     screen.submitted(run)
+    if earlier:
+        say(f"it goes on from {earlier.name}")
     if not follow:
         return say(f"come back with: inv logs --run {run.name} --follow")
     _to_the_verdict(project, run, stop_doomed=True)
@@ -120,6 +128,37 @@ def _named(project: Project, name: str, job: Job, receipt: Receipt) -> Run:
         image=receipt.ref,
         digest=receipt.digest,
     )
+
+
+def _earlier(project: Project, name: str) -> Run:
+    """The run to go on from; raises NotReady while it goes on itself, if it left nothing, and if there is none."""
+    earlier = _chosen(project, name)
+    if project.dry:
+        return earlier
+    left = files.outputs(project.account, earlier)
+    try:
+        state = watch.observe(project.account, earlier).state
+    except watch.RunMissing:
+        state = State.DELETED  # what it left on the stage outlives it
+        if not left:
+            raise NotReady(
+                f"there is no run {earlier.name} to go on from",
+                why=f"neither {earlier.database}.{earlier.schema} nor the stage {earlier.stage} knows it",
+                fix="inv run --resume with the name of another run (inv status names the last one)",
+            ) from None
+    if not state.final:
+        raise NotReady(
+            f"the run {earlier.name} has not ended: it is {state.value.lower()}",
+            why="it may remove a checkpoint while another run reads it",
+            fix=f"inv cancel --run {earlier.name}, or wait for its end",
+        )
+    if not left:
+        raise NotReady(
+            f"the run {earlier.name} left no files to go on from",
+            why=f"{earlier.output} is empty",
+            fix=f"inv run --job {earlier.job}",
+        )
+    return earlier
 
 
 def _chosen(project: Project, name: str) -> Run:

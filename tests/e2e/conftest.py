@@ -23,6 +23,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         made.close()
 
 
+@pytest.fixture(scope="session")
+def engine_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of projects that run containers on one account, so that torch is pushed to it once. A project's
+    own files and runs are its own; reset at the end of the session."""
+    folder = tmp_path_factory.mktemp("engine")
+    env = {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(folder / "account"), "SNOWFLAKE_HOME": str(folder)}
+    yield env
+    Project(support.REPO, env).close()
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Project]:
     """A project of the test's own, to edit; no engine, nothing set up, no account running."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,7 @@ jobs:
     pins:
       torch: "2.13.0"
       torchdata: "0.11.0"
+      safetensors: "0.8.0"
       numpy: "2.4.6"
       pyarrow: "26.0.1"
       snowflake-connector-python: "4.8.1"
@@ -44,20 +44,18 @@ TINY = "import os, sys\nprint('user', os.getuid())\nprint('last words', flush=Tr
 HUNGRY = "held = []\nwhile True:\n    held.append(bytearray(8 << 20))\n"
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project on the local account with an engine, after `setup data build push run` of the default job."""
-    folder = tmp_path_factory.mktemp("engine")
-    env = {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(folder / "account")}
-    made = Project(support.copy_project(folder / "project"), env)
+def project(folder: Path, env: dict[str, str]) -> Project:
+    made = Project(support.copy_project(folder), env)
     made.write("tiny.py", TINY)
     made.write("hungry.py", HUNGRY)
-    settings = (made.root / "invoke.yaml").read_text()
-    made.write("invoke.yaml", settings.replace("\njobs:\n", JOBS))
-    try:
-        yield made
-    finally:
-        made.close()
+    made.edit("invoke.yaml", "\njobs:\n", JOBS)
+    return made
+
+
+@pytest.fixture(scope="module")
+def machine(engine_account: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project on the local account with an engine, with some more jobs."""
+    return project(tmp_path_factory.mktemp("machine") / "project", engine_account)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +150,10 @@ def test_a_push_that_is_refused_says_why(machine: Project, first: Outcome) -> No
     assert "fix: inv setup" in done.stderr, done
 
 
-def test_reset_removes_the_containers(machine: Project, first: Outcome, tmp_path: Path) -> None:
+def test_reset_removes_the_containers(tmp_path: Path) -> None:
+    machine = project(tmp_path / "project", {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(tmp_path / "account")})
+    done = machine.inv("setup", "build", "push", "run", env={"INVOKE_JOB": "tiny"}, timeout=300)
+    assert "last words" in done.stdout, done
     account = (Path(machine.env["SPCS_LOCAL_ROOT"]) / "id").read_text()
     assert docker("ps", "-aq", "--filter", f"label=spcs.local.account={account}").split()
     assert machine.inv("local.reset", "--yes").code == 0

@@ -4,7 +4,7 @@ import pytest
 
 from spcs.errors import JobFailed
 from spcs.run import verdict
-from spcs.run.model import ContainerStatus, LogLine, Run, Snapshot, State, Verdict
+from spcs.run.model import ContainerStatus, LogLine, Output, Run, Snapshot, State, Verdict
 
 RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS")
 USER_ERROR = "User application error, check container logs"
@@ -19,8 +19,25 @@ def lines(count: int, container: str = "main") -> list[LogLine]:
 
 
 def test_the_exit_code_is_in_the_reason() -> None:
-    said = verdict.reason(State.FAILED, ended(3))
-    assert said == f"container main of instance 0 ended with exit code 3: {USER_ERROR}"
+    said = verdict.reason(State.FAILED, ended(5))
+    assert said == f"container main of instance 0 ended with exit code 5: {USER_ERROR}"
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "fix"),
+    [
+        (75, "it was told to stop and had saved a checkpoint", f"inv run --resume {RUN.name}"),
+        (2, "in app/: wrong settings or data", "correct what the log says"),
+        (3, "in app/: the training diverged", "correct what the log says"),
+    ],
+)
+def test_the_exit_codes_of_the_training_are_explained(code: int, meaning: str, fix: str) -> None:
+    assert f"exit code {code} ({meaning})" in verdict.reason(State.FAILED, ended(code))
+    assert fix in verdict.remedy(RUN, State.FAILED, ended(code))
+
+
+def test_a_cancelled_run_that_saved_a_checkpoint_is_gone_on_from() -> None:
+    assert verdict.remedy(RUN, State.CANCELLED, ended(75, "Terminated")) == f"inv run --resume {RUN.name}"
 
 
 def test_a_signal_is_named() -> None:
@@ -47,6 +64,25 @@ def test_the_blame_is_not_on_a_container_that_was_told_to_stop() -> None:
     told, cause = ended(143, name="side"), ended(1, name="main", instance=1)
     assert verdict.culprit(Snapshot(State.FAILED, (told, cause))) == cause
     assert verdict.culprit(Snapshot(State.FAILED, (told,))) == told
+
+
+@pytest.mark.parametrize(
+    ("first", "cause"),
+    [
+        (ended(1), ended(137, instance=1)),
+        (ended(1), ended(2, instance=1)),
+        (ended(134), ended(3, instance=1)),
+        (ended(75), ended(1, instance=1)),
+        (ended(137, "Terminated"), ended(1, instance=1)),
+        (ended(None, "Not started: another container of the job failed"), ended(1, instance=1)),
+        (ended(1), ended(137, "Container was OOMKilled due to resource usage", instance=1)),
+        (ended(137, "Terminated"), ended(75, instance=1)),
+    ],
+)
+def test_replicas_that_end_because_another_is_gone_are_not_to_blame(
+    first: ContainerStatus, cause: ContainerStatus
+) -> None:
+    assert verdict.culprit(Snapshot(State.FAILED, (first, cause))) == cause
 
 
 def test_nobody_is_to_blame_for_a_run_that_is_done() -> None:
@@ -82,6 +118,22 @@ def test_a_failed_run_without_output_says_so() -> None:
         verdict.check(Verdict(RUN, State.FAILED, "", ended(1)))
 
 
+@pytest.mark.parametrize(
+    ("state", "path", "offered"),
+    [
+        (State.FAILED, "checkpoints/step-000100/manifest.json", True),
+        (State.FAILED, "checkpoints/step-000100/state.pt", False),  # cut off: its manifest comes last
+        (State.DONE, "checkpoints/step-000100/manifest.json", False),
+        (State.RUNNING, "checkpoints/step-000100/manifest.json", False),
+    ],
+)
+def test_a_run_that_ended_early_with_a_whole_checkpoint_may_be_gone_on_from(
+    state: State, path: str, offered: bool
+) -> None:
+    commands = dict(verdict.next_commands(RUN, state, [Output(path, 1, "")]))
+    assert (commands.get("go on from its checkpoint") == f"inv run --resume {RUN.name}") == offered
+
+
 @pytest.mark.parametrize("state", [State.CANCELLED, State.INTERNAL_ERROR, State.DELETED])
 def test_every_other_end_than_done_is_exit_code_one(state: State) -> None:
     with pytest.raises(JobFailed):
@@ -93,6 +145,6 @@ def test_a_run_that_is_done_raises_nothing() -> None:
 
 
 def test_a_run_that_cannot_start_offers_to_stop_it() -> None:
-    commands = dict(verdict.next_commands(RUN, State.PENDING, has_outputs=False))
+    commands = dict(verdict.next_commands(RUN, State.PENDING, []))
     assert commands["stop it"] == f"inv cancel --run {RUN.name}"
     assert "fetch the outputs" not in commands
