@@ -43,10 +43,12 @@ class Snowflake:
 
 @dataclass(frozen=True)
 class Data:
-    """The Parquet file that `inv data` loads, and the table it loads it into."""
+    """The Parquet file that `inv data` loads, and the table it loads it into; or any file, and the `folder` of the
+    stage that it is put in as it is."""
 
     table: str = "DIGITS"
     file: str = "data/digits.parquet"
+    folder: str = ""
 
 
 @dataclass(frozen=True)

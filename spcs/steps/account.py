@@ -41,14 +41,20 @@ def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
 
 
 def data(project: Project) -> None:
-    """Load the file into its table. The table's comment says which file it holds, so a second call does nothing."""
+    """Load the file into its table. The table's comment says which file it holds, so a second call does nothing.
+
+    With `data.folder` it is put into that folder of the stage instead, over what is there.
+    """
     settings, flake = project.settings.data, project.settings.snowflake
     file = project.root / settings.file
     if not file.is_file():
         raise SettingsProblem(f"there is no file {settings.file}", fix="set data.file in invoke.yaml")
     table, stage = f"{flake.database}.{flake.schema}.{settings.table}", f"{flake.database}.{flake.schema}.{flake.stage}"
-    mark = f"{MARK}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     account = project.account
+    if settings.folder:
+        account.put(file, f"{stage}/{settings.folder}")
+        return None if project.dry else say(f"data: {settings.file} in @{stage}/{settings.folder}/")
+    mark = f"{MARK}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     if not project.dry and _loaded(account, settings.table, f"{flake.database}.{flake.schema}", mark):
         return say(f"data: {table} holds {settings.file} already")
     account.put(file, f"{stage}/data")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import REPO, repository_files
 
-BUILDINGS = ("tasks", "spcs", "app", "local_account", "benchmarks", "tests")
+BUILDINGS = ("tasks", "spcs", "app", "local_account", "benchmarks", "examples", "tests")
 MOST_LINES = 320
 
 #: What the rooms of spcs/ may import of each other, besides themselves. A room that is new belongs in here.
@@ -67,6 +67,7 @@ MAY_PRINT = (
     "app/report.py",
     "app/__main__.py",
     "benchmarks/",
+    "examples/",
 )
 
 #: Traces of the machine something was written on. In pieces, or this file would find itself.

@@ -25,6 +25,12 @@ def said(text: str, errno: int | None = None, sql: str = "", role: str = "") -> 
     [
         ("Image repository 'D.S.R' does not exist or not authorized.", "image repository", "D.S.R", "inv setup"),
         ("Compute pool 'P' does not exist or not authorized.", "compute pool", "P", "inv setup"),
+        (
+            "Secret 'D.S.T' does not exist or not authorized.",
+            "secret",
+            "D.S.T",
+            "create it and grant this role READ on it: see docs/your_own_job.md (the local account has no secrets)",
+        ),
         ("Stage 'D.S.RUNS' does not exist or not authorized.", "stage", "D.S.RUNS", "inv setup"),
         ("Database 'D' does not exist or not authorized.", "database", "D", "inv setup"),
         ("Schema 'D.S' does not exist or not authorized.", "schema", "D.S", "inv setup"),
