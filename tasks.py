@@ -104,16 +104,23 @@ def login(c: Context) -> None:
     image.login(project(c))
 
 
-@task(help={"job": JOB, "follow": "follow its logs to the verdict"})
-def run(c: Context, job: str = "", follow: bool = True) -> None:
+@task(
+    help={
+        "job": JOB,
+        "follow": "follow its logs to the verdict",
+        "resume": "an earlier run, to go on from its newest checkpoint (its job, unless --job names another)",
+    }
+)
+def run(c: Context, job: str = "", follow: bool = True, resume: str = "") -> None:
     """Run the job and follow it to its verdict.
 
+    With --resume the new run sees the outputs of an earlier one, which it only reads; it has outputs of its own.
     The exit code is the verdict's: 0 done, 1 failed or cancelled. Ctrl-C leaves the job running (130) and says how to
     come back.
     """
     from spcs.steps import run as step
 
-    step.run(project(c), job, follow)
+    step.run(project(c), job, follow, resume)
 
 
 @task(help={"run": RUN, "json": JSON})
@@ -146,6 +153,18 @@ def fetch(c: Context, run: str = "") -> None:
     from spcs.steps import run as step
 
     step.fetch(project(c), run)
+
+
+@task(help={"only": "startup, image or training (default: all)"})
+def bench(c: Context, only: str = "") -> None:
+    """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
+
+    Ratios against something bare that runs beside it, so the machine's own speed hardly matters. `image` runs
+    `inv build push` here and needs `inv setup` first. The exit code is 1 if a figure falls short of its bar.
+    """
+    from spcs.steps import bench as step
+
+    step.bench(project(c), only)
 
 
 @task(name="up")
@@ -200,5 +219,5 @@ def local_connection(c: Context) -> None:
     local.connection(project(c))
 
 
-ns = Collection(setup, data, render, build, push, images, login, run, status, logs, cancel, fetch)
+ns = Collection(setup, data, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
 ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

@@ -27,3 +27,10 @@ def at_most(name: str, value: float, bar: float) -> bool:
     kept = round(value, 2) <= bar
     print(f"{name} {value:.2f} <={bar} {'ok' if kept else 'short'}")
     return kept
+
+
+def at_least(name: str, value: float, bar: float) -> bool:
+    """As `at_most`, of a figure that should be large."""
+    kept = round(value, 2) >= bar
+    print(f"{name} {value:.2f} >={bar} {'ok' if kept else 'short'}")
+    return kept

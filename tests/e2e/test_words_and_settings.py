@@ -156,3 +156,16 @@ def test_the_tutorials_job_renders(fresh: Project) -> None:
     again = fresh.inv("render", "--job", "tutorial", env={"INVOKE_IMAGE_ENGINE": "none"})
     assert again.code == 0
     assert ((build / "Dockerfile").read_text(), (build / "spec.yaml").read_text()) == (dockerfile, spec)
+
+
+def test_benchmarks_say_whether_they_keep_their_bar(fresh: Project) -> None:
+    refused(fresh.inv("bench", "--only", "start"), 2, "no group 'start'", "fix: did you mean 'startup'?")
+    assert "-m benchmarks.loader\n" in fresh.inv("--dry", "bench", "--only", "training").stdout
+    fresh.edit("benchmarks/startup.py", "pairs=15", "pairs=1")
+    fresh.edit("benchmarks/startup.py", "1.35", "1000")
+    kept = fresh.inv("bench", "--only", "startup")
+    assert kept.code == 0, kept
+    assert kept.stdout.endswith("<=1000 ok\n"), kept
+    fresh.edit("benchmarks/startup.py", "1000", "0.01")
+    refused(fresh.inv("bench", "--only", "startup"), 1, "benchmarks fell short: startup", "fix: inv bench")
+    untouched(fresh)
