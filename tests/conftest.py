@@ -7,6 +7,7 @@ is skipped with the reason; where `.ci/engine` has promised it (PROMISES), a mis
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -28,6 +29,11 @@ def pytest_configure() -> None:
     # so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     support.set_aside_the_machines_settings()
+
+
+def pytest_unconfigure() -> None:
+    # The training freezes what is there when it begins; frozen at the end, duckdb's objects are reported as leaked.
+    gc.unfreeze()
 
 
 def pytest_report_header() -> str:
