@@ -31,6 +31,11 @@ def job_directory(jobs: Path, service_id: str) -> Path:
     return jobs / service_id
 
 
+def directories(jobs: Path) -> set[str]:
+    """Return the ids of services that have a directory; a server killed while it removed one may leave just that."""
+    return {path.name for path in jobs.iterdir()} if jobs.exists() else set()
+
+
 def write_token(jobs: Path, service_id: str, token: str) -> None:
     """Keep the session token where its mount finds it. The state root is closed to other users; containers see 0644."""
     directory = job_directory(jobs, service_id) / "session"

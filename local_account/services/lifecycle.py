@@ -70,7 +70,8 @@ class Services:
         services = self.records.all()
         for service in services:
             self._take_up(service, seen)
-        for orphan in {key.service_id for key in seen} - {service.id for service in services}:
+        left = {key.service_id for key in seen} | launching.directories(self._account.root.jobs)
+        for orphan in left - {service.id for service in services}:
             in_background(self._remove, orphan)
 
     def stop(self) -> None:

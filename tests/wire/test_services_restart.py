@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -98,13 +99,36 @@ def test_a_clean_stop_leaves_jobs_running(account: LocalAccount, flag: Path) -> 
 
 
 def test_what_was_dropped_while_the_server_died_is_removed(account: LocalAccount, flag: Path) -> None:
+    before = set((account.root / "jobs").iterdir())
     job = account.start(spec(until_gone(str(flag))))
     account.wait_for_line(job, "running")
-    before = set((account.root / "jobs").iterdir())
+    (dropped,) = set((account.root / "jobs").iterdir()) - before
     account.query(f"DROP SERVICE {job}")
     account.kill()
     again(account)
-    deadline = time.monotonic() + 40
-    while len(set((account.root / "jobs").iterdir()) & before) == len(before):
+    wait_until_gone(dropped)
+
+
+def test_what_a_removal_that_was_cut_short_left_is_removed(account: LocalAccount, flag: Path) -> None:
+    """Killed in the midst of it, a server leaves a directory without any container in it."""
+    flag.unlink()
+    before = set((account.root / "jobs").iterdir())
+    job = account.start(spec(until_gone(str(flag))))
+    account.wait(job)
+    (left,) = set((account.root / "jobs").iterdir()) - before
+    kept = left.with_name("kept")
+    shutil.copytree(left, kept)
+    account.query(f"DROP SERVICE {job}")
+    wait_until_gone(left)
+    account.kill()
+    shutil.rmtree(kept / "instances")
+    kept.rename(left)
+    again(account)
+    wait_until_gone(left)
+
+
+def wait_until_gone(directory: Path) -> None:
+    deadline = time.monotonic() + 60
+    while directory.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
