@@ -97,6 +97,10 @@ def join(config: Config) -> Iterator[Group]:
     try:
         yield Group(rank, local_rank, world, device)
     finally:
+        # How this process ends is settled. Once it leaves the group its peers fail, and torchrun tells it to stop: it
+        # would do so at whatever point its end had come to, and the exit code that says why would be lost.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         dist.destroy_process_group()
 
 

@@ -1,26 +1,37 @@
-"""What tests of several training processes share: a worker that needs torch alone, and how the entry starts it."""
+"""What tests of several training processes share: a worker that trains nothing, and how the entry starts it."""
 
 from __future__ import annotations
 
-#: Adds up the ranks, then does as it is told: leaves, fails as rank 1, or goes on until one of them gets a SIGTERM, to
-#: which it may be deaf.
-WORKER = """
+#: Adds up the ranks, then does as it is told: leaves, fails as rank 1 (and takes its time over its end), or goes on
+#: until one of them gets a SIGTERM, to which it may be deaf.
+WORKER = '''
 import os, signal, sys, time
 import torch
 import torch.distributed as dist
+from app import runtime
+from app.config import Config
+
+class SlowToEnd:
+    """Ends after the peer has, and some time after that."""
+    def __init__(self, peer):
+        self.peer = peer
+    def __del__(self, sleep=time.sleep, access=os.access):
+        while access(f"/proc/{self.peer}", 0):
+            sleep(0.02)
+        sleep(0.5)
 
 told = []
 signal.signal(signal.SIGTERM, lambda *_: told.append(True))
 if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: print("told", flush=True))
-torch.set_num_threads(1)
-dist.init_process_group("gloo")
-rank, word = dist.get_rank(), sys.argv[1]
-total = torch.tensor([rank + 1.0])
-dist.all_reduce(total)
-print(f"rank={rank} world={dist.get_world_size()} sum={int(total)} pid={os.getpid()} parent={os.getppid()}", flush=True)
-try:
+with runtime.join(Config(device="cpu", threads=1)) as group:
+    rank, word = group.rank, sys.argv[1]
+    pids = group.gather(os.getpid())
+    total = torch.tensor([rank + 1.0])
+    dist.all_reduce(total)
+    print(f"rank={rank} world={group.world} sum={int(total)} pid={pids[rank]} parent={os.getppid()}", flush=True)
     if word == "fail" and rank == 1:
+        sys.slow = SlowToEnd(pids[0])  # sys is cleared last, when signals are no longer handled
         sys.exit(int(sys.argv[2]))
     if word == "die" and rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -28,12 +39,10 @@ try:
         flag = torch.tensor([float(len(told))])
         dist.all_reduce(flag)
         if flag:
-            dist.barrier()
+            group.barrier()
             sys.exit(75)
         time.sleep(0.02)
-finally:
-    dist.destroy_process_group()  # without it the process may end with SIGABRT
-"""
+'''
 
 #: `python starter.py PROCESSES WORD …`: the entry with that worker, in as many replicas as the environment says.
 STARTER = """
