@@ -155,7 +155,7 @@ def fetch(c: Context, run: str = "") -> None:
     step.fetch(project(c), run)
 
 
-@task(help={"only": "startup, image or training (default: all)"})
+@task(help={"only": "startup, image, training or gpu (default: all but gpu)"})
 def bench(c: Context, only: str = "") -> None:
     """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
 

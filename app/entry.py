@@ -45,6 +45,9 @@ def main(argv: Sequence[str]) -> int:
     replicas = int(os.environ.get("SNOWFLAKE_JOBS_COUNT", 1))
     gpus = 0 if config.device == "cpu" else torch.cuda.device_count()
     processes = config.processes or gpus or 1
+    if processes > gpus > 0:
+        what = f"--processes is {processes}, and each needs a GPU of its own: there is {gpus}"
+        raise Problem(what, f"choose at most {gpus}, or --device cpu")
     if "RANK" in os.environ or replicas * processes == 1:
         return train.main(argv)
     return launch(argv, processes, meeting(config, replicas))

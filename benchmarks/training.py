@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,17 +29,24 @@ from benchmarks.pairs import at_least, at_most, median_ratio
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE_MIB = 288
-COMMON = Config(data=str(ROOT / "data" / "digits.parquet"), threads=1, steps=10**9, save_every=10**6, eval_every=10**6)
+COMMON = Config(
+    data=str(ROOT / "data" / "digits.parquet"),
+    device="cpu",
+    threads=1,
+    steps=10**9,
+    save_every=10**6,
+    eval_every=10**6,
+)
 LONG = replace(COMMON, hidden=512, batch_size=256)  # steps of about 5 ms
 
 
 class Pair:
     """The same network twice over the same batches: in our loop, and in a bare one with the same optimizer and clip."""
 
-    def __init__(self, config: Config, snapshot: data.Snapshot, log: report.Report) -> None:
-        self.stop, self.batches = runtime.Stop(), data.stream(snapshot, config, runtime.single())
-        self.trainer = train.Trainer(config, runtime.single(), snapshot, log)
-        self.bare_network = model.build_model(snapshot.schema, len(snapshot.columns), config)
+    def __init__(self, config: Config, group: runtime.Group, snapshot: data.Snapshot, log: report.Report) -> None:
+        self.stop, self.batches, self.device = runtime.Stop(), data.stream(snapshot, config, group), group.device
+        self.trainer = train.Trainer(config, group, snapshot, log)
+        self.bare_network = model.build_model(snapshot.schema, len(snapshot.columns), config).to(self.device)
         self.optimizer = torch.optim.AdamW(self.bare_network.parameters(), weight_decay=0.01, fused=True)
 
     def ours(self, steps: int) -> float:
@@ -47,17 +54,24 @@ class Pair:
         started = time.perf_counter()
         for _ in range(steps):
             self.trainer.advance(self.batches, self.stop)
-        return (time.perf_counter() - started) / steps
+        return self.since(started) / steps
 
-    def bare(self, steps: int) -> float:
+    def bare(self, steps: int, batches: Iterable[data.Batch] = ()) -> float:
         started = time.perf_counter()
-        for _ in range(steps):
-            features, labels = next(self.batches)
+        for batch in itertools.islice(batches or self.batches, steps):
+            features, labels = (part.to(self.device, non_blocking=True) for part in batch)
             self.optimizer.zero_grad()
-            model.loss(self.bare_network(features), labels).backward()  # type: ignore[no-untyped-call]  # torch's
+            with self.trainer.autocast:
+                loss = model.loss(self.bare_network(features), labels)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's
             nn.utils.clip_grad_norm_(self.bare_network.parameters(), 1.0)
             self.optimizer.step()
-        return (time.perf_counter() - started) / steps
+        return self.since(started) / steps
+
+    def since(self, started: float) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()  # until then the steps are asked for, but not done
+        return time.perf_counter() - started
 
 
 @contextlib.contextmanager
@@ -69,7 +83,7 @@ def pair(config: Config) -> Iterator[Pair]:
         closing(report.Report(config, Path(output))) as log,
         closing(data.open_snapshot(config, group)) as rows,
     ):
-        made = Pair(config, rows, log)
+        made = Pair(config, group, rows, log)
         with closing(made.trainer), closing(made.batches):
             yield made
 
@@ -100,9 +114,13 @@ def waiting() -> bool:
 
 
 def stall() -> bool:
+    return at_most("training/checkpoint_stall", stalled(torch.device("cpu")), 0.15)
+
+
+def stalled(device: torch.device) -> float:
     """How long the loop waits for a checkpoint, against writing it there and then: in seconds of the same state."""
-    count = STATE_MIB * 2**20 // 4 // 24
-    state = {"model": [torch.ones(count) for _ in range(8)], "optimizer": [torch.ones(count) for _ in range(16)]}
+    tensors = [torch.ones(STATE_MIB * 2**20 // 4 // 24, device=device) for _ in range(24)]
+    state = {"model": tensors[:8], "optimizer": tensors[8:]}
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(checkpoint.Writer(Path(folder), 2, print)) as writer,
@@ -123,7 +141,7 @@ def stall() -> bool:
             other.write(next(steps), 0, {})
             return time.perf_counter() - started
 
-        return at_most("training/checkpoint_stall", median_ratio(ours, at_once, pairs=5), 0.15)
+        return median_ratio(ours, at_once, pairs=5)
 
 
 def together() -> bool:
@@ -144,7 +162,7 @@ def together() -> bool:
 def trained(output: str, *words: str) -> subprocess.Popen[str]:
     """`python -m app`, under way."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRAIN_")}
-    command = [sys.executable, "-m", "app", "--data", COMMON.data, "--output", output, *words]
+    command = [sys.executable, "-m", "app", "--device=cpu", "--data", COMMON.data, "--output", output, *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
 
 

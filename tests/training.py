@@ -13,7 +13,7 @@ import torch
 from app import runtime, train
 from app.config import Config
 
-SPEED = {"rows_per_s", "ms_per_step", "data_wait"}
+SPEED = {"rows_per_s", "ms_per_step", "data_wait", "mfu", "gpu_gib"}
 
 
 def go(config: Config, stop: runtime.Stop | None = None) -> int:

@@ -8,7 +8,9 @@ import sys
 from spcs.errors import Problem, SettingsProblem, did_you_mean
 from spcs.project import Project
 
-GROUPS = {"startup": ("startup",), "image": ("image",), "training": ("loader", "training")}
+GROUPS = {"startup": ("startup",), "image": ("image",), "training": ("loader", "training"), "gpu": ("gpu",)}
+#: Of a call that names none: a machine without a GPU has no figures of that.
+USUAL = ("startup", "image", "training")
 
 
 def bench(project: Project, only: str) -> None:
@@ -17,7 +19,7 @@ def bench(project: Project, only: str) -> None:
         fix = did_you_mean(only, GROUPS) or f"choose from {', '.join(GROUPS)}"
         raise SettingsProblem(f"there is no group {only!r} of benchmarks", fix=fix)
     short = []
-    for module in [module for group in ([only] if only else GROUPS) for module in GROUPS[group]]:
+    for module in [module for group in ([only] if only else USUAL) for module in GROUPS[group]]:
         command = [sys.executable, "-m", f"benchmarks.{module}"]
         if project.dry:
             project.tell(" ".join(["python", *command[1:]]))

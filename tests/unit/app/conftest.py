@@ -17,11 +17,12 @@ DIGITS = REPO / "data" / "digits.parquet"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Callable[..., Config]:
-    """Settings of a short run on the digits, with one thread: two thread counts add up in two orders."""
+    """Settings of a short run on the digits: on the CPU, whatever the machine has, and with one thread, as two thread
+    counts add up in two orders."""
 
     def make(**changes: Any) -> Config:
         defaults: dict[str, Any] = {"data": str(DIGITS), "output": str(tmp_path / "output"), "threads": 1, "hidden": 16}
-        return Config(**(defaults | changes))
+        return Config(**(defaults | {"device": "cpu"} | changes))
 
     return make
 
@@ -32,6 +33,7 @@ def python(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def start(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("TRAIN_", "MOUNT_PATH"))}
+        ours |= {"TRAIN_DEVICE": "cpu"}
         return subprocess.Popen(
             [sys.executable, *words],
             cwd=REPO,

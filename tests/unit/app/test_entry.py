@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from app import entry
 from app.config import Config, Problem
@@ -200,6 +201,13 @@ def test_replicas_that_do_not_meet_say_so(start: Start) -> None:
 )
 def test_the_blame_is_on_the_rank_that_says_most(failures: list[tuple[int, int, int]], expected: object) -> None:
     assert entry.blamed(failures) == expected
+
+
+def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NCCL refuses that, with a page of text."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(Problem, match="--processes is 2, and each needs a GPU of its own: there is 1"):
+        entry.main(["--processes", "2"])
 
 
 def test_the_address_is_waited_for_a_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,29 +11,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
 
-from app import runtime, train
 from app.config import Config
+from tests.training import go, metrics, workers
 
 Settings = Callable[..., Config]
 Python = Callable[..., subprocess.Popen[str]]
-SPEED = {"rows_per_s", "ms_per_step", "data_wait"}
 # A gradient of rows that others have too is the same but for rounding; dropout is each process's own.
 ALIKE = ["--threads", "1", "--hidden", "16", "--dropout", "0", "--log-every", "5", "--save-every", "10"]
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name not in SPEED} for line in lines]
-
-
-def go(config: Config) -> int:
-    with runtime.join(config) as group:
-        return train.run(config, runtime.Stop(), group)
 
 
 def test_two_processes_learn_what_one_does_and_one_goes_on_where_two_were(
@@ -88,10 +76,3 @@ def test_all_processes_save_the_same_step_when_one_is_told_to_stop(python: Pytho
         out, err = process.communicate(timeout=120)
         assert (process.returncode, err) == (0, ""), out
     assert metrics(tmp_path / "output") == metrics(tmp_path / "whole")
-
-
-def workers(launcher: subprocess.Popen[str]) -> list[int]:
-    """The training processes, whichever of the launcher's threads started them."""
-    tasks = Path(f"/proc/{launcher.pid}/task").iterdir()
-    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    return [child for child in children if b"app.train" in Path(f"/proc/{child}/cmdline").read_bytes()]
