@@ -21,14 +21,17 @@ from tests import support
 from tests.support import Client, Outcome, Project
 
 OLD_CONNECTOR = "snowflake-connector-python==4.8.1"
+BUILD_SECONDS = 1800  # the first test with an engine installs torch into an image, and pushes it
 PROMISES = {"docker": "SPCS_TEST_DOCKERS", "podman": "SPCS_TEST_PODMAN"}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # Some tests press Ctrl-C in what they start. Started in the background, by a CI for one, a process ignores it, and
     # so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    support.set_aside_the_machines_settings()
+    # Processes that share the tests get their environment from this one: they set them aside for themselves.
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        support.set_aside_the_machines_settings()
 
 
 def pytest_unconfigure() -> None:
@@ -54,6 +57,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("engine")
+        # What is dear to set up is so in one process alone: an engine's images, or what a module's fixtures make.
+        item.add_marker(pytest.mark.xdist_group("engine" if mark else item.path.name))
+        if mark:
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS))
         for engine in (mark.args or ("docker",)) if mark else ():
             if why := support.lacking(engine):
                 if PROMISES[engine] in os.environ:

@@ -42,7 +42,7 @@ class Project:
     root: Path
     env: dict[str, str] = field(default_factory=dict)
 
-    def inv(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 240) -> Outcome:
+    def inv(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 600) -> Outcome:
         """Run `inv WORDS…` as typed in the project's folder, to its end."""
         return run([str(INVOKE), *words], self.root, {**self.env, **(env or {})}, timeout)
 

@@ -46,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         made.close()
 
 
-def trained(at: Project, *words: str, timeout: float = 240) -> tuple[str, dict[str, Any], Outcome]:
+def trained(at: Project, *words: str, timeout: float = 600) -> tuple[str, dict[str, Any], Outcome]:
     """The name and the metrics of a run that is done, as fetched."""
     done = at.inv(*words, timeout=timeout)
     assert done.code == 0, done

@@ -100,7 +100,7 @@ def outputs(at: Project, run: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_that_meet_where_the_account_says_train_one_model(at: Project, replicas: int) -> None:
-    done = at.inv("run", JOB, env=env("--steps", "100", replicas=replicas), timeout=240)
+    done = at.inv("run", JOB, env=env("--steps", "100", replicas=replicas))
     assert done.code == 0, done
     meetings = re.findall(rf"^(\d)/main \| replica=\1 replicas={replicas} meeting=(\S+):(\d+)$", done.stdout, re.M)
     assert sorted(index for index, *_ in meetings) == [str(index) for index in range(replicas)]
@@ -125,7 +125,7 @@ def test_replicas_whose_image_lacks_the_connector_meet_through_their_output_fold
 
 
 def test_two_processes_of_one_container_train_one_model(at: Project) -> None:
-    done = at.inv("run", JOB, env=env("--steps", "100", "--processes", "2", replicas=1), timeout=240)
+    done = at.inv("run", JOB, env=env("--steps", "100", "--processes", "2", replicas=1))
     assert done.code == 0, done
     assert "processes=2" in done.stdout
     assert "replica=" not in done.stdout
@@ -144,7 +144,7 @@ def test_a_run_that_was_stopped_is_gone_on_from_and_stays_as_it_is(at: Project) 
 
     stopped_at = int(re.findall(r"stopped_at=(\d+)", said)[0])
     more = env("--steps", str(stopped_at + 20), "--log-every", "20")
-    done = at.inv("run", "--resume", run, env=more, timeout=240)
+    done = at.inv("run", "--resume", run, env=more)
     assert done.code == 0, done
     assert f"it goes on from {run}" in done.stderr
     assert f"resumed_from={stopped_at}" in done.stdout
