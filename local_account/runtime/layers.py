@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import shutil
 import tarfile
 from collections.abc import Iterable
@@ -19,7 +21,7 @@ def unpack(layers: Iterable[Path], root: Path) -> None:
     """Unpack layers (tar archives, plain or compressed) in order into the empty directory `root`.
 
     Whiteouts remove what lower layers brought. Raises BadLayer for names or links that lead outside, for devices and
-    for a compression that Python does not know.
+    for a compression that Python does not know. The files belong to this process's user.
     """
     root.mkdir(parents=True, exist_ok=True)
     for layer in layers:
@@ -40,7 +42,7 @@ def _remove_hidden(layer: Path, root: Path) -> None:
                 for entry in list(folder.iterdir()) if folder.is_dir() else []:
                     _remove(entry)
             elif path.name.startswith(_WHITEOUT):
-                _remove(_inside(root, path.parent) / path.name.removeprefix(_WHITEOUT))
+                _remove(_place(root, path.parent, path.name.removeprefix(_WHITEOUT)))
 
 
 def _extract(layer: Path, root: Path) -> None:
@@ -49,11 +51,39 @@ def _extract(layer: Path, root: Path) -> None:
             path = PurePosixPath(member.name.lstrip("/"))
             if path.name.startswith(_WHITEOUT):
                 continue
-            target = _inside(root, path.parent) / path.name
-            if not member.isdir() and path.name:
-                _remove(target)
-            # The filter `data` refuses names, links and devices that lead or point outside.
-            archive.extract(member, root, filter="data")
+            if not member.isdir():
+                _remove(_place(root, path.parent, path.name))
+            _extract_member(archive, member, root)
+
+
+def _extract_member(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
+    if hasattr(tarfile, "data_filter"):
+        # The filter `data` refuses names, links and devices that lead or point outside.
+        archive.extract(member, root, filter="data")
+    else:
+        # Python has it from 3.11.4 on, but Debian 12 comes with 3.11.2.
+        archive.extract(_harmless(member, root), root)
+
+
+def _harmless(member: tarfile.TarInfo, root: Path) -> tarfile.TarInfo:
+    """Return a member as the filter `data` would pass it on; raises BadLayer for what that refuses."""
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+        raise BadLayer(f"'{member.name}' is a device")
+    passed = copy.copy(member)
+    passed.name = member.name.lstrip("/")
+    if member.issym() or member.islnk():
+        start = PurePosixPath(passed.name).parent if member.issym() else PurePosixPath()
+        _inside(root, start / member.linkname)
+    passed.mode = member.mode & 0o755 | (0o700 if member.isdir() else 0o600)
+    passed.uid, passed.gid, passed.uname, passed.gname = os.geteuid(), os.getegid(), "", ""
+    return passed
+
+
+def _place(root: Path, folder: PurePosixPath, name: str) -> Path:
+    """Return where a file of an archive belongs; raises BadLayer for what is a folder on the way to it, or outside."""
+    if name in ("", ".", ".."):
+        raise BadLayer(f"'{folder}/{name}' is not the name of a file")
+    return _inside(root, folder) / name
 
 
 def _inside(root: Path, path: PurePosixPath) -> Path:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from local_account.runtime.layers import BadLayer, unpack
+
+pytestmark = pytest.mark.usefixtures("either_way")
 
 
 def layer(path: Path, *members: tarfile.TarInfo | tuple[str, bytes]) -> Path:
@@ -41,6 +44,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
+@pytest.fixture(params=["filter of Python", "no filter"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run with the filter `data` and as Python 3.11.2 does, which has no such filter."""
+    if request.param == "no filter":
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        # Later Pythons would else look for a default filter.
+        monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
+
+
 def test_a_later_layer_replaces_files(tmp_path: Path, root: Path) -> None:
     unpack([layer(tmp_path / "1", ("app/a", b"old")), layer(tmp_path / "2", ("./app/a", b"new"))], root)
     assert (root / "app/a").read_bytes() == b"new"
@@ -70,6 +82,15 @@ def test_a_name_that_leads_outside_is_refused(tmp_path: Path, root: Path, name: 
     with pytest.raises(BadLayer):
         unpack([layer(tmp_path / "1", (name, b"x"))], root)
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("name", ["..", "a/..", "a/../..", ".wh...", "a/../.wh...", ".wh..", ".wh."])
+def test_a_directory_that_holds_the_image_is_not_removed(tmp_path: Path, root: Path, name: str) -> None:
+    (tmp_path / "near").write_text("x")
+    with pytest.raises(BadLayer):
+        unpack([layer(tmp_path / "1", folder("a"), (name, b"x"))], root)
+    assert (tmp_path / "near").exists()
+    assert root.exists()
 
 
 def test_an_absolute_name_lies_inside(tmp_path: Path, root: Path) -> None:
@@ -110,6 +131,14 @@ def test_a_device_is_refused(tmp_path: Path, root: Path) -> None:
     device.type = tarfile.CHRTYPE
     with pytest.raises(BadLayer):
         unpack([layer(tmp_path / "1", device)], root)
+
+
+def test_modes_and_owners_are_this_users(tmp_path: Path, root: Path) -> None:
+    program = tarfile.TarInfo("program")
+    program.mode, program.uid, program.gid = 0o4775, 4711, 4711
+    unpack([layer(tmp_path / "1", program)], root)
+    found = (root / "program").stat()
+    assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o755, os.geteuid(), os.getegid())
 
 
 def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, root: Path) -> None:
