@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local_account.root import Root
+from local_account.root import Root, write_whole
 
 _START_S, _STOP_S = 120.0, 15.0
 
@@ -46,14 +46,34 @@ class Running:
 @contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     """An exclusive lock that ends with the process. Yields whether it was got; `wait` waits for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _usable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a")
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
         yield True
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """An OSError inside leaves as a ServerProblem about the state folder."""
+    try:
+        yield
+    except OSError as problem:
+        raise ServerProblem(
+            f"the local account cannot keep its state in {folder} ({problem.strerror}); make that a folder which you"
+            " may write to, or name another one in SPCS_LOCAL_ROOT"
+        ) from problem
+
+
+def make(root: Root) -> None:
+    """Create the folders of a root. ServerProblem where that is not possible."""
+    with _usable(root.path):
+        root.make()
 
 
 def server_lock(root: Root) -> Path:
@@ -87,7 +107,7 @@ def find(root: Root) -> Running | None:
 
 def up(root: Root, arguments: list[str]) -> Running:
     """The running server; started detached if there is none. Two at once get the same one."""
-    root.make()
+    make(root)
     with locked(root.path / "up.lock", wait=True):
         running = find(root)
         if running:
@@ -166,7 +186,7 @@ def listen(root: Root, wanted: int) -> socket.socket:
     kept = root.path / "port"
     port = wanted or (int(kept.read_text()) if kept.exists() else 0)
     made = listening("127.0.0.1", port)
-    kept.write_text(str(made.getsockname()[1]))
+    write_whole(kept, str(made.getsockname()[1]))
     return made
 
 

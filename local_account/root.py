@@ -61,6 +61,13 @@ class Root:
             folder.mkdir(exist_ok=True)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others may be reading, and that a crash must not leave half written."""
+    partial = path.with_name(f"{path.name}.new")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one server process. Times are seconds."""

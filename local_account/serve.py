@@ -14,16 +14,16 @@ import uvicorn
 
 from local_account import credentials
 from local_account.account import VERSION, Account
-from local_account.process import Running, ServerProblem, listen, listening, server_lock
+from local_account.process import Running, ServerProblem, listen, listening, make, server_lock
 from local_account.process import locked as lock
-from local_account.root import Root, Settings
+from local_account.root import Root, Settings, write_whole
 from local_account.server import application
 from local_account.services import open_compute
 
 
 def serve(root: Root, settings: Settings, ready_fd: int | None = None) -> None:
     """Serve until SIGTERM. `ready_fd` gets one JSON line when requests are answered. Raises ServerProblem."""
-    root.make()
+    make(root)
     with lock(server_lock(root), wait=False) as first:
         if not first:
             raise ServerProblem(f"a server of {root.path} already runs")
@@ -72,9 +72,7 @@ class _Server(uvicorn.Server):
         running = Running(
             "127.0.0.1", self._account.port, os.getpid(), compute.name, compute.reason, time.time(), VERSION
         )
-        partial = self._account.root.server_file.with_suffix(".new")
-        partial.write_text(running.line())
-        partial.replace(self._account.root.server_file)
+        write_whole(self._account.root.server_file, running.line())
         logging.getLogger("local_account").info("listening on 127.0.0.1:%d, runtime %s", running.port, running.reason)
         if self._ready:
             self._ready.write(running.line() + "\n")
