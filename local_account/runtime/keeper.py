@@ -41,7 +41,9 @@ class Log:
         self._last = max(time.time_ns(), self._last + 1)
         seconds, fraction = divmod(self._last, 1_000_000_000)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-        self._file.write(f"{stamp}.{fraction:09d}Z {stream} ".encode() + line + b"\n")
+        # A full disk costs lines, not the process.
+        with contextlib.suppress(OSError):
+            self._file.write(f"{stamp}.{fraction:09d}Z {stream} ".encode() + line + b"\n")
 
 
 def keep(directory: Path) -> None:
@@ -56,8 +58,18 @@ def keep(directory: Path) -> None:
         _write(directory / "exit.json", {"exit_code": 127, "finished_ns": time.time_ns(), "problem": str(error)})
         _report(str(error), directory)
         return
-    _write(directory / "started.json", {"keeper": os.getpid(), "pid": child.pid})
+    try:
+        _stay(child, directory)
+    except BaseException:
+        # Without its keeper nobody could end it.
+        _kill_group(child.pid)
+        raise
+
+
+def _stay(child: subprocess.Popen[bytes], directory: Path) -> None:
+    # In this order: who reads the id in the file may send a signal at once.
     _pass_on_signals(child, directory / "grace")
+    _write(directory / "started.json", {"keeper": os.getpid(), "pid": child.pid})
     _report("started", directory)
     _pump(child, Log(directory / "log"))
     code = child.wait()
@@ -79,18 +91,28 @@ def _start(launch: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 def _pass_on_signals(child: subprocess.Popen[bytes], grace: Path) -> None:
     def kill(*_: object) -> None:
-        _kill_group(child.pid)
+        if child.returncode is None:
+            _kill_group(child.pid)
 
     def terminate(*_: object) -> None:
-        seconds = float(grace.read_text()) if grace.exists() else _GRACE_SECONDS
         signal.signal(signal.SIGALRM, kill)
-        # As for a container, the first process alone is asked to end; the others are its own affair.
-        child.send_signal(signal.SIGTERM)
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        # Not child.send_signal(): that frees the id of a child which has ended, before its group is gone.
+        if child.returncode is None:
+            # As for a container, the first process alone is asked to end; the others are its own affair.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(child.pid, signal.SIGTERM)
+        signal.setitimer(signal.ITIMER_REAL, max(_seconds(grace), 0.001))
 
     signal.signal(signal.SIGTERM, terminate)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _seconds(grace: Path) -> float:
+    try:
+        return float(grace.read_text())
+    except (OSError, ValueError):
+        return _GRACE_SECONDS
 
 
 def _pump(child: subprocess.Popen[bytes], log: Log) -> None:

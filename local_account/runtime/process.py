@@ -27,6 +27,7 @@ from typing import Any
 
 from local_account.registry.manifests import Image, find_image
 from local_account.registry.store import Store
+from local_account.root import write_whole
 from local_account.runtime import keeper, logfile
 from local_account.runtime.layers import BadLayer, unpack
 from local_account.runtime.mapping import PathMap
@@ -48,6 +49,7 @@ from local_account.runtime.model import (
 _PYTHON = re.compile(r"(?:/\S*/)?python(?:3(?:\.\d+)?)?")
 _INHERITED = ("LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _SHARED_MEMORY = "/dev/shm"
+_BEGIN_SECONDS, _LOOK_AGAIN_SECONDS = 30.0, 0.02
 
 
 class ProcessRuntime:
@@ -77,7 +79,7 @@ class ProcessRuntime:
                 self._prepare(launch, container, instance / container.name)
             for container in launch.containers:
                 _start_keeper(instance / container.name)
-        except RuntimeProblem:
+        except Exception:
             _end(instance.glob("*/alive"), grace_s=0)
             raise
         return {c.name: Started(running_message(c.gpu, self._gpus), "127.0.0.1") for c in launch.containers}
@@ -173,7 +175,7 @@ def _meeting(launch: Launch, container: ContainerLaunch) -> dict[str, str]:
         return {}
     file = launch.directory / "meeting_port"
     if not file.exists():
-        file.write_text(str(_free_port()))
+        write_whole(file, str(_free_port()))
     return {"MLRS_RDZV_PORT": file.read_text()}
 
 
@@ -196,15 +198,24 @@ def _start_keeper(directory: Path) -> None:
 
 def _end(locks: Iterator[Path], grace_s: int) -> None:
     """Ask the keepers to end their processes, all at once, and wait until they have."""
-    held = [lock for lock in locks if _is_held(lock)]
-    for lock in held:
-        (lock.parent / "grace").write_text(str(grace_s))
-        started = _read(lock.parent / "started.json")
-        if started:
-            # The lock is held, so the id is still the keeper's.
-            os.kill(int(started["keeper"]), signal.SIGTERM)
-    for lock in held:
+    asked = [lock for lock in locks if _is_held(lock) and _ask_to_end(lock, grace_s)]
+    for lock in asked:
         _await_lock(lock)
+
+
+def _ask_to_end(lock: Path, grace_s: int) -> bool:
+    """Send a keeper SIGTERM; False if that is not possible: it has ended, or hangs before it has begun."""
+    write_whole(lock.parent / "grace", str(grace_s))
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while _is_held(lock) and time.monotonic() < deadline:
+        # A server that was killed in the midst of a launch leaves a keeper that is about to begin.
+        if started := _read(lock.parent / "started.json"):
+            with contextlib.suppress(ProcessLookupError):
+                # The lock is held, so the id is still the keeper's.
+                os.kill(int(started["keeper"]), signal.SIGTERM)
+            return True
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return False
 
 
 def _mount_directories(launch: Launch, container: ContainerLaunch) -> dict[str, Path]:
