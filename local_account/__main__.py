@@ -68,8 +68,10 @@ def _run(root: Root, given: argparse.Namespace) -> int:
         if root.path.is_dir():
             from local_account.services import remove_all
 
-            remove_all(root)
+            left = remove_all(root)
             remove(root)
+            if left:
+                raise ServerProblem(left)
         print(json.dumps({"reset": True}))
     return 0
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from local_account.process import ServerProblem
-from local_account.root import Root
+from local_account.root import Root, write_whole
 from local_account.runtime import (
     Choice,
     Client,
@@ -22,12 +21,14 @@ from local_account.runtime import (
     engines,
 )
 from local_account.runtime.detect import gpus
+from local_account.runtime.model import RuntimeProblem
 
 if TYPE_CHECKING:
     from local_account.account import Account
     from local_account.services.lifecycle import Services
 
 _NODE_ARCHITECTURE = "amd64"
+_USED = ".used"
 
 
 def open_compute(account: Account, runtime: str) -> Services:
@@ -46,27 +47,50 @@ def open_compute(account: Account, runtime: str) -> Services:
     else:
         client = _client(account.root, choice.engine, account.registry_host)
         running = _containers(choice, choice.engine, client, registry.own_login)
+        (client.config / f"{choice.engine.name}{_USED}").touch()
     return Services(account, running, registry)
 
 
-def remove_all(root: Root) -> None:
-    """Remove what engines and processes have of an account whose server does not run. Its state root is left alone."""
-    if not (root.path / "id").exists():
-        return
-    for engine in engines():
-        client = _client(root, engine, "127.0.0.1")
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            _containers(Choice(engine, ""), engine, client, ("", "")).purge()
+def remove_all(root: Root) -> str:
+    """Remove what processes and engines have of an account whose server does not run. Its state root is left alone.
+
+    Returns a sentence about engines that it used and that do not answer now, else "". It then keeps its id, by which
+    their containers are found: the next account in this root removes them, as does another reset.
+    """
     ProcessRuntime.end_all(root.jobs)
+    if not (root.path / "id").exists():
+        return ""
+    emptied = {engine.name for engine in engines() if _purge(root, engine)}
+    silent = sorted(_used(root) - emptied)
+    if silent:
+        return (
+            f"{' and '.join(silent)} does not answer, so containers of this account may be left there; start it and"
+            f" repeat the reset (or delete {root.path} to forget them). All else is deleted"
+        )
     shutil.rmtree(root.path / "engine", ignore_errors=True)
     (root.path / "id").unlink()
+    return ""
+
+
+def _purge(root: Root, engine: Engine) -> bool:
+    """Remove what an engine has of the account; False if it stops answering meanwhile."""
+    try:
+        _containers(Choice(engine, ""), engine, _client(root, engine, "127.0.0.1"), ("", "")).purge()
+    except (RuntimeProblem, OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _used(root: Root) -> set[str]:
+    """Return the names of the engines that the account has had."""
+    return {path.stem for path in (root.path / "engine").glob(f"*{_USED}")}
 
 
 def account_id(root: Root) -> str:
     """Return the id by which an engine tells this account's containers from those of another."""
     path = root.path / "id"
-    with contextlib.suppress(FileExistsError), path.open("x") as file:
-        file.write(secrets.token_hex(5))
+    if not path.exists():
+        write_whole(path, secrets.token_hex(5))
     return path.read_text()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import support
 from tests.accounts import LocalAccount, local_account, spec
 from tests.wire import images
 
@@ -125,6 +126,15 @@ def test_what_a_removal_that_was_cut_short_left_is_removed(account: LocalAccount
     kept.rename(left)
     again(account)
     wait_until_gone(left)
+
+
+def test_a_reset_ends_what_runs(tmp_path: Path, flag: Path) -> None:
+    with local_account(tmp_path, "process") as own:
+        images.push(f"{own.host}/db/s/images", own.registry_password())
+        job = own.start(spec(until_gone(str(flag))))
+        own.wait_for_line(job, "running")
+        own.command("reset")
+        assert not list(support.stray_processes(own.root))
 
 
 def wait_until_gone(directory: Path) -> None:
