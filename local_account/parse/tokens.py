@@ -8,6 +8,8 @@ from local_account.errors import SqlError
 from local_account.parse.names import Name, StagePath, stage_path
 from local_account.parse.scanner import Kind, Token, error_at, scan
 
+_DIGITS = 38
+"""Of Snowflake's longest whole numbers; Python itself reads some thousands."""
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 
 
@@ -87,7 +89,8 @@ class Tokens:
         token = self.peek()
         sign = -1 if self.accept_op("-") else 1
         number = self.peek()
-        if number.kind not in (Kind.NUMBER, Kind.STRING) or not number.value.strip().isdigit():
+        digits = number.value.strip()
+        if number.kind not in (Kind.NUMBER, Kind.STRING) or not digits.isdecimal() or len(digits) > _DIGITS:
             raise self.error(token)
         return sign * int(self.next().value)
 
@@ -177,7 +180,7 @@ class Tokens:
         if self.peek().kind is not Kind.NUMBER:
             raise self.error()
         text = self.next().text
-        return sign * (int(text) if text.isdigit() else float(text))
+        return sign * (int(text) if text.isdecimal() and len(text) <= _DIGITS else float(text))
 
     def _group(self) -> Value:
         if self.peek(1).text == "=":

@@ -45,6 +45,8 @@ from spcs.spec import normalised
 #: Snowflake's own number for a job that failed is not known; clients go by the text.
 JOB_FAILED = 395012
 KIND = "Service"
+#: Snowflake's own maximum is not documented. Here every replica is a few processes of this machine.
+MOST_REPLICAS = 100
 
 
 def compute(account: Account) -> Services:
@@ -93,8 +95,8 @@ def _finished(running: Services, service: Service) -> Result:
 def _make(account: Account, session: Session, wanted: ExecuteJob, pool: Object) -> tuple[Service, list[ContainerState]]:
     """Check all that the statement names and return the job with its containers, not yet kept."""
     path = _job_path(account, session, wanted.name)
-    if wanted.replicas is not None and wanted.replicas < 1:
-        raise invalid_value(wanted.replicas, "REPLICAS")
+    if wanted.replicas is not None:
+        _check_replicas(wanted.replicas)
     text = _spec_text(account, session, wanted.source)
     running = compute(account)
     spec, node = read_spec(text, str(pool.properties["instance_family"]))
@@ -122,6 +124,15 @@ def _make(account: Account, session: Session, wanted: ExecuteJob, pool: Object) 
         for container in spec.containers
     ]
     return service, containers
+
+
+def _check_replicas(count: int) -> None:
+    if count < 1:
+        raise invalid_value(count, "REPLICAS")
+    if count > MOST_REPLICAS:
+        error = invalid_value(count, "REPLICAS")
+        hint = f": the local account runs at most {MOST_REPLICAS} on its one machine"
+        raise SqlError(error.errno, error.sqlstate, error.message + hint)
 
 
 def _job_path(account: Account, session: Session, name: Name | None) -> Path:

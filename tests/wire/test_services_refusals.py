@@ -74,6 +74,13 @@ def test_an_image_of_another_architecture_is_refused(account: LocalAccount) -> N
     assert "Please rebuild your image with '--platform linux/arm64' option." in error.msg
 
 
+@pytest.mark.parametrize(("count", "errno"), [(0, 1008), (101, 1008), (99999999, 1008), ("9" * 39, 1003)])
+def test_a_number_of_replicas_that_this_machine_cannot_run_is_refused(
+    account: LocalAccount, count: object, errno: int
+) -> None:
+    assert refused(account, spec(HELLO), clauses=f"NAME = NEVER REPLICAS = {count}").errno == errno
+
+
 def test_missing_objects_are_named(account: LocalAccount) -> None:
     assert "Compute pool 'NOPE' does not exist" in refused(account, spec(HELLO), pool="NOPE").msg
     volumes = [{"name": "out", "source": "stage", "stageConfig": {"name": "@DB.S.NOPE/x"}}]
