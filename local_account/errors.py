@@ -51,6 +51,11 @@ def invalid_value(value: object, parameter: str) -> SqlError:
     return SqlError(1008, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{parameter}'")
 
 
+def too_large(what: str) -> SqlError:
+    """A statement needs more memory or disk space than this machine has for it."""
+    return SqlError(300002, "53200", f"The statement needs more than the local account has for it: {what}.")
+
+
 def canceled() -> SqlError:
     """The statement was canceled by the user or by the client."""
     return SqlError(604, "57014", "SQL execution canceled")

@@ -14,7 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from local_account.arrow_wire import encode, rechunk
+from local_account.errors import too_large
 from local_account.statements.result import Column
+
+_MOST_VALUES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,18 @@ class Chunks:
 
 
 def write(batches: Iterator[pa.RecordBatch], schema: pa.Schema, columns: list[Column], folder: Path) -> Chunks:
-    """Encode a stream of batches. Memory stays at one piece, whatever the size of the result."""
-    chunks = Chunks(folder / secrets.token_urlsafe(24))
+    """Encode a stream of batches. Memory stays at one piece, whatever the size of the result; SqlError 300002
+    for one that takes more than half of the free disk space."""
+    chunks, size = Chunks(folder / secrets.token_urlsafe(24)), 0
     try:
         for number, table in enumerate(rechunk(batches)):
             data = encode(table, columns)
             if number == 0:
                 chunks.first, chunks.first_rows = data, table.num_rows
                 continue
+            size += len(data)
+            if shutil.disk_usage(folder).free < size:
+                raise too_large(f"its result takes more than half of the free disk space ({chunks.total} rows so far)")
             chunks.folder.mkdir(exist_ok=True)
             (chunks.folder / str(number - 1)).write_bytes(data)
             chunks.others.append(Chunk(table.num_rows, len(data)))
@@ -66,6 +73,17 @@ def write(batches: Iterator[pa.RecordBatch], schema: pa.Schema, columns: list[Co
     if not chunks.first:
         chunks.first = encode(schema.empty_table(), columns)
     return chunks
+
+
+def in_memory(batches: Iterator[pa.RecordBatch]) -> list[tuple[Any, ...]]:
+    """The rows of a result that is sent as JSON, which is whole in memory: SqlError 300002 if that is too much."""
+    rows: list[tuple[Any, ...]] = []
+    for batch in batches:
+        if (len(rows) + batch.num_rows) * batch.num_columns > _MOST_VALUES:
+            raise too_large(f"a result of over {_MOST_VALUES} values goes over the wire as ARROW only, not as JSON")
+        numbered = batch.rename_columns([str(index) for index in range(batch.num_columns)])
+        rows += [tuple(row.values()) for row in numbered.to_pylist()]
+    return rows
 
 
 def json_value(value: Any, column: Column) -> str | None:

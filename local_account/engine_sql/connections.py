@@ -49,6 +49,7 @@ class Connections:
         self._connection = duckdb.connect(str(file))
         for setting in (
             "TimeZone = 'UTC'",
+            "memory_limit = '50%'",  # jobs and their data loaders live on this machine, too
             "python_enable_replacements = false",
             f"allowed_directories = [{names.literal(str(readable))}]",
             "enable_external_access = false",  # SQL from a container must not read this machine's files
@@ -148,7 +149,7 @@ class Connections:
     def _wait(self) -> None:
         """Called while a statement waits for the writer lock."""
         current().check()
-        for session_id in [key for key, transaction in self._open.items() if transaction.abandoned]:
+        for session_id in [key for key, transaction in list(self._open.items()) if transaction.abandoned]:
             self._rolled_back.add(session_id)
             self._end(session_id, "ROLLBACK")
 

@@ -58,8 +58,7 @@ class Engine:
         if arrow:
             chunks = results.write(iter(reader), reader.schema, columns, self._results)
             return Result(columns, chunks=chunks, statement_type=wire.SELECT)
-        rows = [tuple(row.values()) for batch in reader for row in batch.rename_columns(_unique(columns)).to_pylist()]
-        return Result(columns, rows, statement_type=wire.SELECT)
+        return Result(columns, results.in_memory(iter(reader)), statement_type=wire.SELECT)
 
     def _change(self, session: Session, statement: Translated) -> Result:
         if statement.target:
@@ -164,7 +163,3 @@ class Engine:
 
     def close(self) -> None:
         self.connections.close()
-
-
-def _unique(columns: list[Column]) -> list[str]:
-    return [f"{index}" for index in range(len(columns))]

@@ -7,7 +7,7 @@ import re
 import duckdb
 from sqlglot.errors import ParseError, SqlglotError
 
-from local_account.errors import SqlError, canceled, missing, syntax_error
+from local_account.errors import SqlError, canceled, missing, syntax_error, too_large
 
 
 def translated(problem: Exception) -> SqlError:
@@ -15,6 +15,8 @@ def translated(problem: Exception) -> SqlError:
     text = str(problem).split("\n\nLINE ")[0].strip()
     if isinstance(problem, duckdb.InterruptException):
         return canceled()
+    if isinstance(problem, duckdb.OutOfMemoryException):
+        return too_large(text.partition(": ")[2].splitlines()[0])
     if isinstance(problem, ParseError):
         return _parse_error(problem)
     if isinstance(problem, SqlglotError):

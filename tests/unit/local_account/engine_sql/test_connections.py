@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from local_account.engine_sql import connections
@@ -69,3 +70,24 @@ def test_a_statement_that_waits_for_the_writer_can_be_canceled(
     assert waiting.error is not None
     assert waiting.error.errno == 604
     opened.rollback(1)
+
+
+def test_what_does_not_fit_into_memory_is_an_error_in_plain_words(
+    opened: Connections, run: Callable[[Callable[[], None]], Query]
+) -> None:
+    def work() -> None:
+        with opened.reading(1) as cursor:
+            cursor.execute("SELECT list(a.range + b.range) FROM range(100000) a, range(100000) b").fetchall()
+
+    opened.cursor().execute("SET GLOBAL memory_limit = '100MB'")
+    query = run(work)
+    query.done.result(120)
+    assert query.error is not None
+    assert (query.error.errno, "\n" in query.error.message) == (300002, False)
+
+
+def test_half_of_the_memory_is_left_to_jobs(opened: Connections) -> None:
+    half = duckdb.connect(config={"memory_limit": "50%"})
+    shown = "SELECT current_setting('memory_limit')"
+    assert opened.cursor().execute(shown).fetchall() == half.execute(shown).fetchall()
+    half.close()
