@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class StageFile:
 
     @property
     def md5(self) -> str:
+        """OSError if the file is gone or may not be read."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "md5").hexdigest()
 
@@ -81,9 +83,12 @@ class Stages:
         folder = self.folder(stage)
         file.path.unlink(missing_ok=True)
         for parent in file.path.parents:
-            if parent == folder or any(parent.iterdir()):
+            if parent == folder:
                 break
-            parent.rmdir()
+            try:
+                parent.rmdir()
+            except OSError:  # there is something in it, or came into it while we looked
+                break
 
     def drop(self, stage: catalog.Path) -> None:
         shutil.rmtree(self.folder(stage), ignore_errors=True)
@@ -102,9 +107,7 @@ def below(folder: Path, key: str) -> Path:
     """`folder/key`, or SqlError if that is not inside `folder` (`..`, absolute paths, links that lead out)."""
     parts = [part for part in key.split("/") if part]
     path = folder.joinpath(*parts)
-    if any(part in (".", "..") or "\0" in part for part in parts) or not path.resolve().is_relative_to(
-        folder.resolve()
-    ):
+    if any(part in (".", "..") or "\0" in part for part in parts) or not _inside(path, os.path.realpath(folder)):
         raise SqlError(1008, "22023", f"SQL compilation error:\ninvalid value [{key}] for parameter 'path'")
     return path
 
@@ -130,14 +133,23 @@ def upload(target: Path) -> Iterator[Path]:
 
 
 def _walk(folder: Path) -> Iterator[StageFile]:
+    """The files of a stage. A job may make anything in its mount: links that lead out, pipes and the like are no files
+    of the stage."""
+    top = os.path.realpath(folder)
     for root, _, names in os.walk(folder):
         for name in names:
             path = Path(root, name)
-            if name.startswith(_UPLOAD):
+            if name.startswith(_UPLOAD) or (path.is_symlink() and not _inside(path, top)):
                 continue
-            with contextlib.suppress(FileNotFoundError):  # removed by someone while we look
+            with contextlib.suppress(OSError):  # removed by someone while we look
                 found = path.stat()
-                yield StageFile(path.relative_to(folder).as_posix(), path, found.st_size, found.st_mtime)
+                if stat.S_ISREG(found.st_mode):
+                    yield StageFile(path.relative_to(folder).as_posix(), path, found.st_size, found.st_mtime)
+
+
+def _inside(path: Path, top: str) -> bool:
+    # Not Path.resolve(): it raises RuntimeError for links that lead in a circle.
+    return Path(os.path.realpath(path)).is_relative_to(top)
 
 
 def _under(key: str, prefix: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from local_account.account import Account
 from local_account.catalog import Path
 from local_account.errors import SqlError
+from local_account.objects import StageFile
 from local_account.parse.names import StagePath
 from local_account.parse.stages import Get, ListFiles, Put, Remove
 from local_account.sessions import Session
@@ -113,10 +114,18 @@ def list_files(account: Account, session: Session, wanted: ListFiles) -> Result:
     found = account.stages.list(stage, key, wanted.pattern)
     listed = rows(
         ("name", fixed("size"), "md5", "last_modified"),
-        [(head + file.key, file.size, file.md5, formatdate(file.modified, usegmt=True)) for file in found],
+        [(head + file.key, file.size, _md5(file), formatdate(file.modified, usegmt=True)) for file in found],
     )
     listed.statement_type = SELECT
     return listed
+
+
+def _md5(file: StageFile) -> str | None:
+    """None for a file that was removed meanwhile, or that its job's user keeps to itself."""
+    try:
+        return file.md5
+    except OSError:
+        return None
 
 
 def remove(account: Account, session: Session, wanted: Remove) -> Result:

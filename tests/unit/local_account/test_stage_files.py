@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def test_links_that_lead_out_are_refused(stages: Stages, tmp_path: Path) -> None
     (stages.folder(STAGE) / "out").symlink_to("/etc")
     with pytest.raises(SqlError):
         below(stages.folder(STAGE), "out/passwd")
+
+
+def test_what_is_no_file_of_the_stage_is_not_listed(stages: Stages, tmp_path: Path) -> None:
+    write(stages, "kept")
+    folder = stages.folder(STAGE)
+    (tmp_path / "foreign").touch()
+    (folder / "out").symlink_to(tmp_path / "foreign")
+    (folder / "circle").symlink_to("circle")
+    (folder / "gone").symlink_to("nowhere")
+    (folder / "link").symlink_to("kept")
+    os.mkfifo(folder / "pipe")
+    assert [file.key for file in stages.list(STAGE)] == ["kept", "link"]
+
+
+def test_links_in_a_circle_are_no_file(stages: Stages) -> None:
+    (stages.folder(STAGE) / "circle").symlink_to("circle")
+    assert stages.read(STAGE, "circle") is None
 
 
 def test_files_appear_whole_or_not_at_all(stages: Stages) -> None:
