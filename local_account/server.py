@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_account.account import VERSION, Account
-from local_account.errors import LoginError
+from local_account.errors import LoginError, SqlError
 from local_account.routes import objects, queries, session
 from local_account.routes.replies import account_of, bad, refused
 
@@ -51,6 +51,11 @@ async def _login(request: Request, problem: Exception) -> JSONResponse:
     return refused(problem)
 
 
+async def _sql(request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, SqlError)
+    return bad(f"{problem.errno:06d}", problem.message, {"sqlState": problem.sqlstate})
+
+
 async def _bug(request: Request, problem: Exception) -> JSONResponse:
     """A bug in a route is a refusal: a 5xx would make the connectors repeat the request without end. The image registry
     and the object store are asked by other clients, which need to see a failure in the status."""
@@ -79,7 +84,7 @@ def application(account: Account) -> ASGIApp:
             *objects.ROUTES,
             Mount("/v2", app=account.compute.registry.app()),
         ],
-        exception_handlers={HTTPException: _unknown, LoginError: _login, Exception: _bug},
+        exception_handlers={HTTPException: _unknown, LoginError: _login, SqlError: _sql, Exception: _bug},
         lifespan=lifespan,
     )
     app.state.account = account

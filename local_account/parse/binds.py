@@ -16,13 +16,24 @@ def bind(sql: str, bindings: Mapping[str, Mapping[str, Any]]) -> str:
     """`bindings` is the wire form: `{"1": {"type": "TEXT", "value": "x"}}`; of a list each value makes a VALUES row."""
     if not bindings:
         return sql
-    tokens = scan(sql)
-    count = max((len(b["value"]) for b in bindings.values() if isinstance(b["value"], list)), default=None)
+    tokens, count = scan(sql), _rows(bindings)
     if count is None:
         return _replace(sql, tokens, 0, len(sql), bindings, None)
     start, end = _values_row(tokens)
     rows = ", ".join(_replace(sql, tokens, start, end, bindings, row) for row in range(count))
     return sql[:start] + rows + sql[end:]
+
+
+def _rows(bindings: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """How many rows the values make; None where each is one value. SqlError 2049 for anything but the wire form."""
+    counts: set[int | None] = set()
+    for key, each in bindings.items():
+        if not (isinstance(each, Mapping) and isinstance(each.get("type"), str) and "value" in each):
+            raise SqlError(2049, "42601", f"SQL compilation error:\nBind variable {key} has no type or no value.")
+        counts.add(len(each["value"]) if isinstance(each["value"], list) else None)
+    if len(counts) > 1:
+        raise SqlError(2049, "42601", "SQL compilation error:\nBind variables have different numbers of values.")
+    return counts.pop()
 
 
 def _values_row(tokens: list[Token]) -> tuple[int, int]:
@@ -62,7 +73,13 @@ def _replace(
 def _literal(kind: str, value: Any) -> str:
     if value is None:
         return "NULL"
-    text = str(value)
+    try:
+        return _spelled(kind, str(value))
+    except (ValueError, OverflowError) as error:
+        raise SqlError(100038, "22018", f"Bind value '{value}' is not recognized as {kind}") from error
+
+
+def _spelled(kind: str, text: str) -> str:
     if kind == "FIXED":
         return str(int(text)) if text.lstrip("+-").isdigit() else f"{float(text)!r}"
     if kind == "REAL":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -11,8 +12,7 @@ from starlette.routing import Route
 
 from local_account.account import VERSION, Account, Login, registry_token
 from local_account.catalog import Path
-from local_account.errors import LoginError
-from local_account.parse.names import Name
+from local_account.errors import LoginError, SqlError
 from local_account.parse.tokens import Tokens
 from local_account.routes.replies import account_of, bad, body_of, good, session_of, token_of
 from local_account.sessions import Session
@@ -110,7 +110,7 @@ def _authenticate(account: Account, data: dict[str, Any]) -> Login:
 def _role(account: Account, who: Login, wanted: str | None) -> str:
     if not wanted:
         return who.role
-    role = _stored(wanted).last
+    role = _stored(wanted)
     known = account.catalog.find("ROLE", Path("", "", role))
     if not known or role not in {who.role, *account.grants.roles_of(who.user)}:
         raise LoginError(
@@ -123,9 +123,9 @@ def _role(account: Account, who: Login, wanted: str | None) -> str:
 
 def _put_in_use(account: Account, session: Session, who: Login, wanted: Any) -> None:
     """Names in a login that do not exist are passed over, as Snowflake does."""
-    database = _stored(wanted["databaseName"]).last if wanted.get("databaseName") else who.database
-    schema = _stored(wanted["schemaName"]).last if wanted.get("schemaName") else who.schema
-    warehouse = _stored(wanted["warehouse"]).last if wanted.get("warehouse") else who.warehouse
+    database = _stored(wanted["databaseName"]) if wanted.get("databaseName") else who.database
+    schema = _stored(wanted["schemaName"]) if wanted.get("schemaName") else who.schema
+    warehouse = _stored(wanted["warehouse"]) if wanted.get("warehouse") else who.warehouse
     if database and account.catalog.find("DATABASE", Path("", "", database)):
         session.database = database
         for name in (schema, "PUBLIC" if not wanted.get("schemaName") else None):
@@ -136,8 +136,14 @@ def _put_in_use(account: Account, session: Session, who: Login, wanted: Any) -> 
         session.warehouse = warehouse
 
 
-def _stored(text: str) -> Name:
-    return Tokens.of(text).name()
+def _stored(text: str) -> str:
+    """The stored form of a name in a login; what is not written as a name stands for itself."""
+    try:
+        tokens = Tokens.of(text)
+        name = tokens.name()
+    except SqlError:
+        return text
+    return name.last if tokens.at_end() else text
 
 
 def _given_parameters(data: dict[str, Any]) -> dict[str, str]:
@@ -180,7 +186,8 @@ async def session(request: Request) -> JSONResponse:
     """`POST /session?delete=true` is logout."""
     account, current = account_of(request), session_of(request)
     if request.query_params.get("delete") == "true":
-        account.close_session(current)
+        # A statement of the session may still hold the cursor whose transaction is rolled back.
+        await asyncio.to_thread(account.close_session, current)
         return good(None)
     return bad("390400", "Only delete=true is known here.")
 

@@ -75,6 +75,14 @@ def test_names_in_a_login_that_do_not_exist_are_passed_over(wire: LocalAccount) 
         assert connection.cursor().execute("SELECT CURRENT_DATABASE(), CURRENT_WAREHOUSE()").fetchone() == (None, None)
 
 
+@pytest.mark.parametrize("name", ["a-b", "my db", '"', "d.", "'", "$$"])
+def test_names_in_a_login_that_are_no_names_are_those_of_nothing(wire: LocalAccount, name: str) -> None:
+    with wire.connect(database=name, schema=name, warehouse=name) as connection:
+        assert connection.cursor().execute("SELECT CURRENT_DATABASE(), CURRENT_WAREHOUSE()").fetchone() == (None, None)
+    with pytest.raises(DatabaseError, match="is not granted to this user"):
+        wire.connect(role=name)
+
+
 def test_role_that_is_not_granted_is_refused_at_login(wire: LocalAccount) -> None:
     assert login(wire)["success"]
     with pytest.raises(DatabaseError, match="is not granted to this user"):

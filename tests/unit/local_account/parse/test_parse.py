@@ -205,6 +205,26 @@ def test_a_list_of_binds_repeats_the_row() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "x",
+        {},
+        {"type": "TEXT"},
+        {"value": "1"},
+        {"type": None, "value": "1"},
+        {"type": "FIXED", "value": "x"},
+        {"type": "DATE", "value": "9" * 30},
+        {"type": "TIMESTAMP_NTZ", "value": "9" * 30},
+        {"type": "TIME", "value": "noon"},
+        {"type": "TEXT", "value": ["a"]},
+    ],
+)
+def test_binds_of_a_wrong_shape_are_refused(wrong: Any) -> None:
+    with pytest.raises(SqlError):
+        bind("INSERT INTO t VALUES (?, ?)", {"1": {"type": "TEXT", "value": "a"}, "2": wrong})
+
+
 def test_a_bind_that_is_not_given_is_refused() -> None:
     with pytest.raises(SqlError) as caught:
         bind("SELECT ?, ?", {"1": {"type": "FIXED", "value": "1"}})
