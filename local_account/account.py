@@ -160,7 +160,10 @@ class Account:
     # -- statements ---------------------------------------------------------------------------------------------
 
     def close_session(self, session: Session) -> None:
-        """Logout: an open transaction is rolled back; asynchronous statements go on."""
+        """Logout: an open transaction is rolled back, with what runs in it; other asynchronous statements go on."""
+        if self.engine.connections.in_transaction(session.id):
+            for query in self.queries.of_session(session.id):
+                query.cancel()
         self.engine.session_closed(session.id)
         self.sessions.close(session)
 

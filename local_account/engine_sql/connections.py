@@ -108,6 +108,9 @@ class Connections:
             transaction.running -= 1
             transaction.used = time.monotonic()
 
+    def in_transaction(self, session_id: int) -> bool:
+        return session_id in self._open
+
     def begin(self, session_id: int) -> None:
         """Open a transaction, if there is none. Other writers wait until it ends."""
         if session_id in self._open:

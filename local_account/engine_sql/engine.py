@@ -159,7 +159,8 @@ class Engine:
         self.connections.rollback(session_id)
         for path, about in self.tables():
             if about.get("session") == session_id:
-                self.connections.cursor().execute(f"DROP TABLE IF EXISTS {names.table(path)}")
+                with errors():
+                    self.connections.cursor().execute(f"DROP TABLE IF EXISTS {names.table(path)}")
 
     def close(self) -> None:
         self.connections.close()

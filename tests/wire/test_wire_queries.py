@@ -180,3 +180,13 @@ def test_one_connection_serves_many_threads(quick: LocalAccount) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda i: quick.one(f"SELECT {i}"), range(80)))
     assert found == list(range(80))
+
+
+def test_a_session_that_leaves_in_the_midst_of_a_transaction_holds_nobody_up(quick: LocalAccount, raw: Raw) -> None:
+    quick.query("CREATE OR REPLACE TABLE DB.S.LEFT (a DOUBLE)")
+    assert raw.send("BEGIN")["success"]
+    begun = raw.send(f"INSERT INTO DB.S.LEFT {ENDLESS}", asyncExec=True)
+    assert raw.http.post("/session?delete=true").json()["success"]
+    assert ended(quick, begun["data"]["queryId"]) == "FAILED_WITH_ERROR"
+    assert quick.one("SELECT COUNT(*) FROM DB.S.LEFT") == 0
+    quick.query("INSERT INTO DB.S.LEFT VALUES (1)")
