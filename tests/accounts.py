@@ -42,7 +42,7 @@ class LocalAccount:
 
     def command(self, *words: str) -> support.Outcome:
         """Run `python -m local_account WORDS…`, which must succeed."""
-        done = support.run([sys.executable, "-m", "local_account", *words], support.REPO, self.env, 90)
+        done = support.run([sys.executable, "-m", "local_account", *words], support.REPO, self.env, 180)
         assert done.code == 0, done
         return done
 
@@ -102,7 +102,7 @@ class LocalAccount:
         """The password of the registry's user `0sessiontoken`."""
         own = json.loads((self.root / "credentials").read_text())
         login = {"LOGIN_NAME": own["user"], "PASSWORD": own["password"], "ACCOUNT_NAME": "local"}
-        reply = httpx.post(f"http://{self.host}/session/v1/login-request", json={"data": login}).json()
+        reply = httpx.post(f"http://{self.host}/session/v1/login-request", json={"data": login}, timeout=120).json()
         return json.dumps({"token": reply["data"]["token"], "expires_in": 3600})
 
     def start(self, spec: str, *clauses: str, name: str | None = None) -> str:
@@ -117,7 +117,7 @@ class LocalAccount:
     def status(self, job: str) -> str:
         return str(self.query(f"DESCRIBE SERVICE {job}")[0]["status"])
 
-    def wait(self, job: str, *statuses: str, seconds: float = 60) -> str:
+    def wait(self, job: str, *statuses: str, seconds: float = 120) -> str:
         """Wait until a job has one of these statuses (default: any final one) and return it."""
         deadline = time.monotonic() + seconds
         while (found := self.status(job)) not in (statuses or ENDED):
@@ -134,7 +134,7 @@ class LocalAccount:
         text = self.one(f"SELECT SYSTEM$GET_SERVICE_LOGS('{job}', {instance}, '{container}'{rest})")
         return [line for line in str(text).split("\n") if "[local account]" not in line]
 
-    def wait_for_line(self, job: str, line: str, container: str = "main", seconds: float = 60) -> None:
+    def wait_for_line(self, job: str, line: str, container: str = "main", seconds: float = 120) -> None:
         """Wait until a container has written a line."""
         self.wait(job, "RUNNING", *ENDED)
         deadline = time.monotonic() + seconds

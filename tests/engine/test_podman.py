@@ -82,7 +82,7 @@ def without_docker(folder: Path) -> str:
 
 
 def podman(*words: str) -> str:
-    done = support.run([str(shutil.which("podman")), *words], support.REPO, {}, 60)
+    done = support.run([str(shutil.which("podman")), *words], support.REPO, {}, 120)
     assert done.code == 0, done
     return done.stdout
 

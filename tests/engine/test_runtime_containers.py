@@ -204,7 +204,7 @@ def test_replicas_find_each_other_by_name(account: LocalAccount) -> None:
     code = """
 import os, socket, time
 name = os.environ['SNOWFLAKE_SERVICE_NAME'].lower().replace('_', '-')
-deadline = time.time() + 20
+deadline = time.time() + 120
 while len(found := set(socket.gethostbyname_ex('instances.' + name)[2])) < 2 and time.time() < deadline: time.sleep(0.1)
 print(len(found))
 while len(os.listdir('/opt/out')) < 2 and time.time() < deadline:
@@ -237,7 +237,7 @@ def test_drop_removes_the_containers_and_the_job_directory(account: LocalAccount
     account.wait_for_line(job, "running")
     (container,) = containers(account, job)
     account.query(f"DROP SERVICE {job}")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while containers(account, job):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -66,7 +66,7 @@ class Desk:
     def restart(self) -> None:
         """Stop the server and start it again."""
         for verb in ("down", "up"):
-            done = support.run([*LOCAL_ACCOUNT, verb], support.REPO, self.env, 60)
+            done = support.run([*LOCAL_ACCOUNT, verb], support.REPO, self.env, 180)
             assert done.code == 0, done
 
     def submission(self, code: str, *, job: str = "tiny", image: str = "tiny:1", replicas: int = 1) -> Submission:
@@ -104,7 +104,7 @@ def desk(root: Path) -> Iterator[Desk]:
     """Start an account of its own below `root`, with an image `tiny:1`; reset it at the end."""
     nowhere = f"unix://{root / 'no-engine.sock'}"
     env = {"SPCS_LOCAL_ROOT": str(root / ".local"), "DOCKER_HOST": nowhere, "CONTAINER_HOST": nowhere}
-    started = support.run([*LOCAL_ACCOUNT, "up"], support.REPO, env, 60)
+    started = support.run([*LOCAL_ACCOUNT, "up"], support.REPO, env, 180)
     assert started.code == 0, started
     before = os.environ.get("SPCS_LOCAL_ROOT")
     os.environ["SPCS_LOCAL_ROOT"] = env["SPCS_LOCAL_ROOT"]
@@ -118,5 +118,5 @@ def desk(root: Path) -> Iterator[Desk]:
         account.close()
     finally:
         os.environ.pop("SPCS_LOCAL_ROOT") if before is None else os.environ.update(SPCS_LOCAL_ROOT=before)
-        done = support.run([*LOCAL_ACCOUNT, "reset"], support.REPO, env, 60)
+        done = support.run([*LOCAL_ACCOUNT, "reset"], support.REPO, env, 180)
         assert done.code == 0, done

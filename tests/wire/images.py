@@ -48,7 +48,9 @@ def push(
             "layers": [{"mediaType": LAYER, "digest": _digest(layer), "size": len(layer)}],
         }
     ).encode()
-    with httpx.Client(base_url=f"http://{host}/v2/{repository}/{name}", auth=("0sessiontoken", password)) as client:
+    with httpx.Client(
+        base_url=f"http://{host}/v2/{repository}/{name}", auth=("0sessiontoken", password), timeout=120
+    ) as client:
         for blob in (layer, config):
             start = client.post("/blobs/uploads/").raise_for_status()
             where = httpx.URL(f"http://{host}").join(start.headers["location"])

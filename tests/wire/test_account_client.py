@@ -54,7 +54,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     nowhere = f"unix://{folder / 'no-engine.sock'}"
     env = {"SPCS_LOCAL_ROOT": str(folder / ".local"), "DOCKER_HOST": nowhere, "CONTAINER_HOST": nowhere}
     command = [sys.executable, "-m", "local_account"]
-    started = support.run([*command, "up"], support.REPO, env, 60)
+    started = support.run([*command, "up"], support.REPO, env, 180)
     assert started.code == 0, started
     before = os.environ.get("SPCS_LOCAL_ROOT")
     os.environ["SPCS_LOCAL_ROOT"] = env["SPCS_LOCAL_ROOT"]
@@ -65,7 +65,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     finally:
         os.environ.pop("SPCS_LOCAL_ROOT") if before is None else os.environ.update(SPCS_LOCAL_ROOT=before)
-        support.run([*command, "reset"], support.REPO, env, 60)
+        support.run([*command, "reset"], support.REPO, env, 180)
 
 
 def with_context(root: Path, context: dict[str, str | int]) -> Account:
@@ -205,7 +205,7 @@ def test_registry_token_is_the_text_that_docker_login_takes(account: Account) ->
 
 
 def test_registry_token_outlives_the_process_that_asked_for_it(root: Path) -> None:
-    done = support.run([sys.executable, "-c", TOKEN], support.REPO, {"SPCS_LOCAL_ROOT": str(root / ".local")}, 60)
+    done = support.run([sys.executable, "-c", TOKEN], support.REPO, {"SPCS_LOCAL_ROOT": str(root / ".local")}, 120)
     assert (done.code, done.stderr) == (0, "")
     entry = resolve("local", root)
     registry = f"http://{entry['host']}:{entry['port']}/v2/"
@@ -238,7 +238,7 @@ def test_ctrl_c_is_answered_while_a_statement_runs(root: Path, told: str) -> Non
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert (process.returncode, stderr) == (130, b"")
 
 
@@ -252,7 +252,7 @@ def test_account_that_goes_away_is_not_ready(root: Path) -> None:
 def test_all_of_this_with_version_4_of_the_connector(old_connector: str | Path) -> None:
     env = {"PYTHONPATH": str(old_connector)}
     version = "import snowflake.connector; print(snowflake.connector.__version__)"
-    assert support.run([sys.executable, "-c", version], support.REPO, env, 60).stdout.startswith("4.")
+    assert support.run([sys.executable, "-c", version], support.REPO, env, 180).stdout.startswith("4.")
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "not version_4"]
     done = support.run([sys.executable, *words], support.REPO, env, 240)
     assert done.code == 0, done

@@ -29,7 +29,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 @pytest.fixture
 def client(served: Served) -> Iterator[httpx.Client]:
     auth = ("0sessiontoken", served.door.token())
-    with httpx.Client(base_url=f"http://{served.host}/v2/db/schema/images/app", auth=auth) as made:
+    with httpx.Client(base_url=f"http://{served.host}/v2/db/schema/images/app", auth=auth, timeout=120) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from tests.accounts import LocalAccount, local_account, spec
 from tests.wire import images
 
 HELLO = "print('hello')"
-SLEEP = "import time; print('sleeping'); time.sleep(100)"
+SLEEP = "import time; print('sleeping'); time.sleep(1000)"
 STAGE_VOLUME: dict[str, Any] = {
     "volumeMounts": [{"name": "out", "mountPath": "/opt/out"}],
     "env": {"OUT": "/opt/out"},
@@ -124,10 +124,10 @@ def test_replicas_know_their_place_and_the_job_waits_for_all(account: LocalAccou
 
 
 def test_one_failing_replica_ends_the_others(account: LocalAccount) -> None:
-    code = "import os, time\nif os.environ['SNOWFLAKE_JOB_INDEX'] == '1': raise SystemExit(4)\ntime.sleep(100)"
+    code = "import os, time\nif os.environ['SNOWFLAKE_JOB_INDEX'] == '1': raise SystemExit(4)\ntime.sleep(1000)"
     job = account.start(spec(code), "REPLICAS = 2")
     assert account.wait(job, "FAILED") == "FAILED"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(container["last_exit_code"] is None for container in account.containers(job)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -147,7 +147,7 @@ def leave(*_):
     print('asked to stop'); sys.exit(75)
 signal.signal(signal.SIGTERM, leave)
 print('ready')
-time.sleep(100)
+time.sleep(1000)
 """
     job = account.start(spec(code))
     account.wait_for_line(job, "ready")
@@ -184,7 +184,7 @@ def test_aborting_a_synchronous_statement_cancels_its_job(account: LocalAccount)
 
 
 def account_waits_until_listed(account: LocalAccount, job: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not account.query(f"SHOW JOB SERVICES LIKE '{job}'"):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -10,7 +10,7 @@ import pytest
 from tests.accounts import LocalAccount, local_account, spec
 from tests.wire import images
 
-SLEEP = "import time; time.sleep(100)"
+SLEEP = "import time; time.sleep(1000)"
 
 
 @pytest.fixture(scope="module")

@@ -31,13 +31,13 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAccount]:
 def login(account: LocalAccount, **data: Any) -> dict[str, Any]:
     own = json.loads((account.root / "credentials").read_text())
     body = {"data": {"LOGIN_NAME": own["user"], "PASSWORD": own["password"], **data}}
-    reply: dict[str, Any] = httpx.post(f"http://{account.host}/session/v1/login-request", json=body).json()
+    reply: dict[str, Any] = httpx.post(f"http://{account.host}/session/v1/login-request", json=body, timeout=120).json()
     return reply
 
 
 def post(account: LocalAccount, path: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"Authorization": f'Snowflake Token="{token}"'}
-    answer = httpx.post(f"http://{account.host}{path}", headers=headers, json=body or {})
+    answer = httpx.post(f"http://{account.host}{path}", headers=headers, json=body or {}, timeout=120)
     assert answer.status_code == 200
     reply: dict[str, Any] = answer.json()
     return reply

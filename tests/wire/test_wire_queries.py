@@ -41,7 +41,7 @@ class Raw:
 
     def __init__(self, account: LocalAccount) -> None:
         own = json.loads((account.root / "credentials").read_text())
-        self.http = httpx.Client(base_url=f"http://{account.host}", timeout=60)
+        self.http = httpx.Client(base_url=f"http://{account.host}", timeout=120)
         body = {"data": {"LOGIN_NAME": own["user"], "PASSWORD": own["password"]}}
         query = "?databaseName=DB&schemaName=S&warehouse=W"
         token = self.http.post(f"/session/v1/login-request{query}", json=body).json()["data"]["token"]
@@ -73,7 +73,7 @@ def raw(quick: LocalAccount) -> Raw:
 
 def ended(account: LocalAccount, query_id: str) -> str:
     """Wait until a query runs no more; its status."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while account.connection.is_still_running(status := account.connection.get_query_status(query_id)):
         assert time.monotonic() < deadline
     return str(status.name)

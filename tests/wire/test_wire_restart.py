@@ -54,13 +54,13 @@ def test_open_transaction_is_rolled_back_by_a_crash(account: LocalAccount) -> No
 def test_statement_that_was_sent_before_a_crash_is_not_run_again(account: LocalAccount) -> None:
     own = json.loads((account.root / "credentials").read_text())
     body = {"data": {"LOGIN_NAME": own["user"], "PASSWORD": own["password"]}}
-    login = httpx.post(f"http://{account.host}/session/v1/login-request", json=body).json()["data"]
+    login = httpx.post(f"http://{account.host}/session/v1/login-request", json=body, timeout=120).json()["data"]
     url = f"http://{account.host}/queries/v1/query-request?requestId={uuid.uuid4()}"
     headers = {"Authorization": f'Snowflake Token="{login["token"]}"'}
     statement = {"sqlText": "CREATE ROLE first"}
-    assert httpx.post(url, headers=headers, json=statement).json()["success"]
+    assert httpx.post(url, headers=headers, json=statement, timeout=120).json()["success"]
     crash(account)
-    again = httpx.post(url, headers=headers, json=statement).json()
+    again = httpx.post(url, headers=headers, json=statement, timeout=120).json()
     assert (again["success"], again["code"]) == (False, "300005")
 
 
