@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_account.account import Account
-from local_account.errors import SqlError
+from local_account.errors import SqlError, invalid_value
 from local_account.parse.functions import FunctionCall, ResultScan
 from local_account.parse.names import Name
 from local_account.parse.tokens import Value
@@ -27,7 +27,10 @@ def _cancel_query(account: Account, session: Session, arguments: list[Value]) ->
 
 
 def _cancel_all(account: Account, session: Session, arguments: list[Value]) -> str:
-    session_id = int(str(arguments[0])) if arguments else session.id
+    given = str(arguments[0]) if arguments else str(session.id)
+    if not given.isdecimal():
+        raise invalid_value(given, "session id")
+    session_id = int(given)
     running = [q for q in account.queries.of_session(session_id) if q is not current() and q.cancel()]
     return f"{len(running)} queries cancelled."
 

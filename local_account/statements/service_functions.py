@@ -131,7 +131,7 @@ def _name(value: Value) -> Name:
 def _number(value: Value) -> int:
     try:
         return int(float(str(value)))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SqlError(100038, "22018", f"Numeric value '{value}' is not recognized") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_account.account import Account
 from local_account.catalog import Path
-from local_account.errors import SqlError
+from local_account.errors import SqlError, invalid_value
 from local_account.objects import StageFile
 from local_account.parse.names import StagePath
 from local_account.parse.stages import Get, ListFiles, Put, Remove
@@ -81,6 +81,8 @@ def get(account: Account, session: Session, wanted: Get) -> Result:
 
 
 def _parallel(value: Any) -> int:
+    if not str(value).isdecimal():
+        raise invalid_value(value, "PARALLEL")
     return min(99, max(1, int(value)))
 
 

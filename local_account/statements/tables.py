@@ -8,7 +8,7 @@ from typing import Any
 from local_account import account as here
 from local_account.account import Account
 from local_account.engine_sql import copy
-from local_account.errors import SqlError, missing
+from local_account.errors import SqlError, invalid_value, missing
 from local_account.parse.tables import CommentOn, CopyInto, DescribeTable, Query, Truncate, Unload
 from local_account.parse.tokens import Tokens
 from local_account.queries import current
@@ -122,6 +122,8 @@ def _format(account: Account, session: Session, stage: Any, given: Any) -> dict[
     """The file format: of the statement, by name, of the stage, else CSV."""
     if isinstance(given, str):
         given = {"FORMAT_NAME": given}
+    if given is not None and not isinstance(given, dict):
+        raise invalid_value(given, "FILE_FORMAT")
     found = account.catalog.find("STAGE", stage)
     merged: dict[str, Any] = dict((found.properties.get("FILE_FORMAT") or {}) if found else {})
     merged |= given or {}

@@ -170,6 +170,9 @@ def test_tables_and_views_are_shown(tables: LocalAccount) -> None:
         ("DROP TABLE nope", 2003),
         ("INSERT INTO nope VALUES (1)", 2003),
         ("SELECT * FROM read_text('/etc/hostname')", None),
+        ("PUT file:///x @~ PARALLEL = 'many'", 1008),
+        ("COPY INTO @~/x FROM there FILE_FORMAT = (CSV)", 1008),
+        ("SELECT SYSTEM$CANCEL_ALL_QUERIES('x')", 1008),
     ],
 )
 def test_refusals(tables: LocalAccount, sql: str, errno: int | None) -> None:
