@@ -11,7 +11,7 @@ from spcs.config import ComputePool, Job, Settings, Volume
 from spcs.config.model import Amounts
 from spcs.errors import SettingsProblem, did_you_mean
 from spcs.render import render
-from spcs.spec import FAMILIES, SpecError, check_fit, family, parse, parse_memory
+from spcs.spec import FAMILIES, Service, SpecError, check_fit, family, parse, parse_memory
 
 CONTAINER = "main"
 EARLIER_MOUNT = "/opt/earlier-output"
@@ -30,21 +30,26 @@ def specification(
     of the run's outputs, `earlier` that of a run that this one goes on from. Raises SettingsProblem where the template,
     a field, or the size of the machines says no.
     """
-    text = render(root, job.template, _values(settings, name, job, image, output, earlier))
+    text, service = parsed(root, settings, name, job, image=image, output=output, earlier=earlier)
     pool = job.compute_pool or settings.snowflake.compute_pool
+    machine = family(pool.instance_family)
     try:
-        service = parse(text)
-        machine = family(pool.instance_family)
         if machine:
             check_fit(service, machine)
     except SpecError as error:
-        line = f", line {error.line} of what it makes" if error.line else ""
-        raise SettingsProblem(
-            f"the specification of job '{name}' is not valid ({job.template}{line})",
-            why=error.message,
-            fix=_remedy(error, name, pool),
-        ) from error
+        raise _invalid(error, name, job, pool) from error
     return text
+
+
+def parsed(
+    root: Path, settings: Settings, name: str, job: Job, *, image: str, output: str, earlier: str = ""
+) -> tuple[str, Service]:
+    """As `specification`, with what the text says, and without asking whether it fits the machines."""
+    text = render(root, job.template, _values(settings, name, job, image, output, earlier))
+    try:
+        return text, parse(text)
+    except SpecError as error:
+        raise _invalid(error, name, job, job.compute_pool or settings.snowflake.compute_pool) from error
 
 
 def unknown_family(pool: ComputePool) -> str:
@@ -102,6 +107,15 @@ def _shared_memory(settings: Settings, job: Job) -> str | None:
         return f"{math.ceil(SHARED_MEMORY * parse_memory(asked) / 1024**3)}Gi" if asked else None
     except ValueError:
         return None  # the check of the whole specification says it with its place
+
+
+def _invalid(error: SpecError, name: str, job: Job, pool: ComputePool) -> SettingsProblem:
+    line = f", line {error.line} of what it makes" if error.line else ""
+    return SettingsProblem(
+        f"the specification of job '{name}' is not valid ({job.template}{line})",
+        why=error.message,
+        fix=_remedy(error, name, pool),
+    )
 
 
 def _remedy(error: SpecError, name: str, pool: ComputePool) -> str:

@@ -22,7 +22,7 @@ from spcs.spec.echo import normalised, resolved
 from spcs.spec.endpoints import CorsSettings, Endpoint
 from spcs.spec.errors import INVALID_SPEC, SpecError
 from spcs.spec.families import FAMILIES, Family, family
-from spcs.spec.fit import check_fit, effective
+from spcs.spec.fit import Share, check_fit, effective, shares
 from spcs.spec.management import LogExporters, PlatformMonitor, ResourceManagement
 from spcs.spec.model import Capabilities, SecurityContext, Service, ServiceRole
 from spcs.spec.parse import parse
@@ -53,6 +53,7 @@ __all__ = [
     "Service",
     "ServiceRole",
     "SessionTokenConfig",
+    "Share",
     "SpecError",
     "StageConfig",
     "StageRef",
@@ -68,4 +69,5 @@ __all__ = [
     "parse_cpu",
     "parse_memory",
     "resolved",
+    "shares",
 ]

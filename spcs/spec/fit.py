@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 from spcs.spec.block import block_fault, bounds_of
 from spcs.spec.containers import GPU, Container, Resources
@@ -15,6 +15,16 @@ from spcs.spec.volumes import SidecarAmounts, Volume
 DEFAULT_MEMORY = GIB // 2
 DEFAULT_CPU = 0.5
 SIDECAR = SidecarAmounts(memory_bytes=GIB // 2, cpu=0.0)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one container, or the sidecar of one stage volume, asks of the node: thousandths of a CPU, bytes, GPUs."""
+
+    name: str
+    cpu: int
+    memory: int
+    gpu: int = 0
 
 
 def effective(container: Container, family: Family) -> tuple[Resources, Resources]:
@@ -42,7 +52,8 @@ def check_fit(service: Service, family: Family) -> None:
     The requests of all containers and of the sidecars that serve stage volumes must fit together. Memory volumes
     are not counted: whether Snowflake counts them beside the containers' memory is not documented.
     """
-    cpu, memory, gpu = _requested(service, family)
+    parts = shares(service, family)
+    cpu, memory, gpu = (sum(amounts) for amounts in zip(*((p.cpu, p.memory, p.gpu) for p in parts), strict=True))
     if cpu > family.vcpu * 1000:
         _too_much("cpu", format_cpu(cpu / 1000), str(family.vcpu))
     if memory > family.memory_gib * GIB:
@@ -53,23 +64,21 @@ def check_fit(service: Service, family: Family) -> None:
         _check_block(volume, f"spec.volumes[{index}]", family)
 
 
-def _requested(service: Service, family: Family) -> tuple[int, int, int]:
-    """Thousandths of a CPU, bytes and GPUs that one instance asks for."""
-    requests: list[Resources | SidecarAmounts] = [effective(container, family)[0] for container in service.containers]
-    requests += [_sidecar(volume) for volume in service.volumes if volume.source == "stage" and volume.version == 2]
-    cpu = sum(millis(each.cpu or 0.0) for each in requests)
-    memory = sum(each.memory_bytes or 0 for each in requests)
-    gpu = sum(each.gpu or 0 for each in requests if isinstance(each, Resources))
-    return cpu, memory, gpu
-
-
-def _sidecar(volume: Volume) -> SidecarAmounts:
-    asked = volume.stage_config.resources.requests if volume.stage_config else SidecarAmounts()
-    return replace(
-        asked,
-        memory_bytes=SIDECAR.memory_bytes if asked.memory_bytes is None else asked.memory_bytes,
-        cpu=SIDECAR.cpu if asked.cpu is None else asked.cpu,
+def shares(service: Service, family: Family) -> tuple[Share, ...]:
+    """What one instance of the service asks of a node, part by part; the sidecars that serve stage volumes last."""
+    asked = [(container.name, effective(container, family)[0]) for container in service.containers]
+    served = [volume for volume in service.volumes if volume.source == "stage" and volume.version == 2]
+    return (
+        *(Share(name, millis(each.cpu or 0.0), each.memory_bytes or 0, each.gpu or 0) for name, each in asked),
+        *(_sidecar(volume) for volume in served),
     )
+
+
+def _sidecar(volume: Volume) -> Share:
+    asked = volume.stage_config.resources.requests if volume.stage_config else SidecarAmounts()
+    memory = SIDECAR.memory_bytes if asked.memory_bytes is None else asked.memory_bytes
+    cpu = SIDECAR.cpu if asked.cpu is None else asked.cpu
+    return Share(f"stage-mount-v2-sidecar-{volume.name}", millis(cpu or 0.0), memory or 0)
 
 
 def _too_much(resource: str, value: str, capacity: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spcs.spec import FAMILIES, Resources, SpecError, check_fit, effective, family, parse
+from spcs.spec import FAMILIES, Resources, Share, SpecError, check_fit, effective, family, parse, shares
 
 GIB = 1024**3
 MIB = 1024**2
@@ -181,3 +181,12 @@ def test_a_family_has_gpus_exactly_if_its_name_says_so() -> None:
     assert len(FAMILIES) == 47
     for name, node in FAMILIES.items():
         assert (node.gpu_count > 0) == (node.gpu_memory_gib > 0) == bool(node.gpu_name) == name.startswith("GPU_")
+
+
+def test_shares_name_what_each_part_asks() -> None:
+    service = parse(spec("requests: {cpu: 2, memory: 3Gi}", "", volumes=STAGE % ""))
+    assert shares(service, FAMILIES["CPU_X64_S"]) == (
+        Share("c0", 2000, 3 * GIB),
+        Share("c1", 500, GIB // 2),
+        Share("stage-mount-v2-sidecar-s", 0, GIB // 2),
+    )
