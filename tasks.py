@@ -41,6 +41,18 @@ def setup(c: Context, job: str = "", admin: bool = True) -> None:
     account.setup(project(c), job, admin)
 
 
+@task(help={"job": JOB, "json": JSON})
+def doctor(c: Context, job: str = "", json: bool = False) -> None:
+    """Check everything that a run of the job needs.
+
+    Each check says ok, warn or fail in a sentence, with the command that mends it; one that needs another that fails is
+    not made. The exit code is 3 if any fails.
+    """
+    from spcs.steps import doctor as step
+
+    step.doctor(project(c), job, json)
+
+
 @task
 def data(c: Context) -> None:
     """Load the data file into its table.
@@ -219,5 +231,5 @@ def local_connection(c: Context) -> None:
     local.connection(project(c))
 
 
-ns = Collection(setup, data, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
+ns = Collection(doctor, setup, data, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
 ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

@@ -138,17 +138,18 @@ class Account:
         rows = self.query(sql.current_session())
         return str(rows[0]["user_name"]) if rows else ""
 
-    def registry_token(self) -> Secret:
+    def registry_token(self, *, outlives: bool = True) -> Secret:
         """Return the image registry's password for user `0sessiontoken`: a JSON text, good for about an hour.
 
-        From here on the session is not logged out at the end, since the token would die with it.
+        From here on the session is not logged out at the end, since the token would die with it; unless the token
+        need not outlive this process.
         """
         if self._dry:
             self._say("ask for a registry token of the session")
             return Secret("")
         with _quiet():
             answer = self._call(_issue_token, "")
-        self._stays = True
+        self._stays = self._stays or outlives
         token = {"token": answer["sessionToken"], "expires_in": answer.get("validityInSecondsST", 3600)}
         return Secret(json.dumps(token))
 

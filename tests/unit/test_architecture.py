@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "image": {"errors", "render", "pins"},
     "run": {"errors", "account", "render", "spec"},
     "show": {"errors", "run.model"},
-    "doctor": {"errors", "account", "image", "config"},
+    # the specification's model is the ground floor that all may stand on
+    "doctor": {"errors", "account", "image", "config", "spec"},
     "project": {
         "errors",
         "account",

@@ -1,0 +1,38 @@
+"""Statements that only look: SHOW of what a run needs, as pure functions. LIKE takes `_` for any character, so compare
+`name` in the rows; what the role may not see is no row and no error."""
+
+from __future__ import annotations
+
+from spcs.account.quoting import identifier, literal, plain, qualified
+
+
+def show_warehouses(name: str) -> str:
+    return f"SHOW WAREHOUSES LIKE {literal(name)}"
+
+
+def show_schemas(name: str, database: str) -> str:
+    return f"SHOW SCHEMAS LIKE {literal(name)} IN DATABASE {identifier(database)}"
+
+
+def show_stages(name: str, schema: str) -> str:
+    return f"SHOW STAGES LIKE {literal(name)} IN SCHEMA {qualified(schema)}"
+
+
+def show_secrets(name: str, schema: str) -> str:
+    return f"SHOW SECRETS LIKE {literal(name)} IN SCHEMA {qualified(schema)}"
+
+
+def show_integrations(name: str) -> str:
+    return f"SHOW INTEGRATIONS LIKE {literal(name)}"
+
+
+def show_grants_to_role(role: str) -> str:
+    return f"SHOW GRANTS TO ROLE {identifier(role)}"
+
+
+def show_instance_families(name: str) -> str:
+    return f"SHOW COMPUTE POOL INSTANCE FAMILIES LIKE {literal(name)}"
+
+
+def resume_compute_pool(name: str) -> str:
+    return f"ALTER COMPUTE POOL {plain(name)} RESUME"

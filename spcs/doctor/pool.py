@@ -1,0 +1,58 @@
+"""The compute pool: that it is there, its state, and what it last complained of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spcs.account import sql
+from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
+from spcs.errors import Problem
+
+NO_CAPACITY, NO_NODES_LEFT = "392507", "392508"
+SYSTEMS_OWN = "SYSTEM_COMPUTE_POOL_"
+
+
+def look(ground: Ground) -> Finding:
+    name, flake = ground.pool.name, ground.settings.snowflake
+    row = ground.find(sql.show_compute_pools(name), name)
+    if row is None:
+        return fail(f"there is no compute pool {name}, or {flake.role} may not see it", ground.command("setup"))
+    if name.upper().startswith(SYSTEMS_OWN):
+        return fail(f"{name} takes notebooks and models only, no jobs", "name a pool of your own in invoke.yaml")
+    return judge({**row, **_complaint(ground, name)})
+
+
+def judge(row: Mapping[str, Any]) -> Finding:
+    """`row` is that of SHOW or DESCRIBE COMPUTE POOL."""
+    name, state, code = str(row["name"]), str(row["state"]).upper(), str(row.get("error_code") or "")
+    nodes = f"{row['min_nodes']} to {row['max_nodes']} nodes of {row['instance_family']}"
+    if code:
+        return warn(f"{name} says: {row.get('status_message')}", _mend(name, code, int(row["max_nodes"])))
+    if state == "SUSPENDED" and str(row["auto_resume"]).lower() != "true":
+        return fail(f"{name} is suspended and resumes for no job", f"ALTER COMPUTE POOL {name} RESUME")
+    if state == "SUSPENDED":
+        return warn(f"{name} is suspended: the next job resumes it, which takes minutes on a real account")
+    if state == "STOPPING":
+        return warn(f"{name} is stopping, so a job waits", f"if it stays so: ALTER COMPUTE POOL {name} STOP ALL")
+    return ok(f"{name} is {state.lower()}, {nodes}")
+
+
+def _mend(name: str, code: str, most: int) -> str:
+    if code == NO_NODES_LEFT:
+        return f"ALTER COMPUTE POOL {name} SET MAX_NODES = {most + 1}"
+    if code == NO_CAPACITY:
+        return "wait, or name another compute_pool.instance_family (of another pool) in invoke.yaml"
+    return f"DESCRIBE COMPUTE POOL {name}"
+
+
+def _complaint(ground: Ground, name: str) -> Mapping[str, Any]:
+    """What only DESCRIBE tells, which needs MONITOR: a run can do without."""
+    try:
+        rows = ground.account.query(sql.describe_compute_pool(name))
+    except Problem:
+        return {}
+    return rows[0] if rows else {}
+
+
+CHECK = Check("pool", "account", "the compute pool and its state", look, needs=("role",))
