@@ -10,6 +10,7 @@ from functools import partial
 from spcs.doctor.model import Check, Finding, Ground, NotChecked, fail, skip, told
 from spcs.errors import Problem
 
+Look = Callable[[Ground], Finding]
 Findings = Mapping[str, Future[Finding]]
 
 
@@ -23,17 +24,18 @@ def examine(checks: Sequence[Check], ground: Ground) -> Iterator[tuple[Check, Fi
 
 
 def _settled(check: Check, ground: Ground, findings: Findings) -> Finding:
-    before = {name: findings[name].result() for name in (*check.needs, *check.after) if name in findings}
+    before = {name: findings[name].result() for name in (*check.needs, *check.helped_by) if name in findings}
+    failed = [name for name, finding in before.items() if finding.status in ("fail", "skip")]
     for name in check.needs:
-        if name in before and before[name].status in ("fail", "skip"):
+        if name in failed:
             return before[name] if before[name].status == "skip" else skip(f"{name} fails")
-    return _in_time(check, ground)
+    return _in_time(check, check.alone if check.alone and failed else check.look, ground)
 
 
-def _in_time(check: Check, ground: Ground) -> Finding:
+def _in_time(check: Check, look: Look, ground: Ground) -> Finding:
     # Not an executor's thread: those are waited for when the process ends, and this one may never come back.
     made: Future[Finding] = Future()
-    _start(made, partial(_made, check, ground))
+    _start(made, partial(_made, look, ground))
     seconds = check.seconds(ground)
     try:
         return made.result(seconds)
@@ -41,9 +43,9 @@ def _in_time(check: Check, ground: Ground) -> Finding:
         return fail(f"gave no answer in {seconds:.0f} s", check.late)
 
 
-def _made(check: Check, ground: Ground) -> Finding:
+def _made(look: Look, ground: Ground) -> Finding:
     try:
-        return check.look(ground)
+        return look(ground)
     except NotChecked as reason:
         return skip(str(reason))
     except Problem as problem:

@@ -111,8 +111,9 @@ def usual(_: Ground) -> float:
 class Check:
     """One thing to look at, in a function that returns a Finding, or raises a Problem (it fails) or NotChecked.
 
-    `looks` says at what, for `inv --dry doctor`. A check begins when those in `needs` and `after` have ended; where one
-    that it needs has not gone well it is not made. `late` mends one that gives no answer within `seconds`.
+    `looks` says at what, for `inv --dry doctor`. A check begins when those that it `needs` have ended, and is not made
+    where one of them has not gone well. It does without those that it is `helped_by`: then `alone` looks instead.
+    `late` mends one that gives no answer within `seconds`.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Check:
     looks: str
     look: Callable[[Ground], Finding]
     needs: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    helped_by: tuple[str, ...] = ()
+    alone: Callable[[Ground], Finding] | None = None
     seconds: Callable[[Ground], float] = usual
     late: str = "inv doctor once more, and look at the network if it stays so"

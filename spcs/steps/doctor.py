@@ -28,17 +28,22 @@ def doctor(project: Project, job: str, as_json: bool) -> None:
     ground = _ground(project, job)
     if project.dry:
         return _plan(project, ground)
-    view, failed, counted = FindingView(as_json=as_json), [], Counter[str]()
+    view, failed, counted = FindingView(as_json=as_json), dict[str, str](), Counter[str]()
     for check, finding in examine(CHECKS, ground):
         view.finding(check.name, check.group, finding.status, finding.message, finding.fix)
         counted[finding.status] += 1
         if finding.status == "fail":
-            failed.append((check.name, finding.fix))
+            failed[check.name] = finding.fix
     view.sums({status: counted[status] for status in STATUSES})
     if failed:
-        names, first = ", ".join(name for name, _ in failed), next((fix for _, fix in failed if fix), "")
-        what = f"{len(failed)} of {len(CHECKS)} checks {'fail' if len(failed) > 1 else 'fails'}: {names}"
-        raise NotReady(what, fix=first)
+        what = f"{len(failed)} of {len(CHECKS)} checks {'fail' if len(failed) > 1 else 'fails'}: {', '.join(failed)}"
+        raise NotReady(what, fix=_first_step(list(failed.values())))
+
+
+def _first_step(remedies: list[str]) -> str:
+    """The first that is a command of ours and no more, else the first; all of them stand with their checks."""
+    ours = [remedy for remedy in remedies if remedy.startswith("inv ") and "\n" not in remedy]
+    return next(iter(ours or remedies))
 
 
 def _plan(project: Project, ground: Ground) -> None:

@@ -1,0 +1,49 @@
+"""Checks of the project, and what the list of checks promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spcs.doctor import CHECKS, Ground, name, settings, templates
+from spcs.errors import SettingsProblem
+
+Make = Callable[..., Ground]
+
+
+def test_settings(ground: Make) -> None:
+    assert settings.look(ground()).message == "invoke.yaml: job 'train' of 1, connection 'local'"
+
+
+def test_name(ground: Make) -> None:
+    found = name.look(ground(run_name=lambda: "train_20260827_120005_bcdf"))
+    assert (found.status, "26 of 63 characters" in found.message) == ("ok", True)
+
+
+def test_templates(ground: Make) -> None:
+    def broken() -> str:
+        raise SettingsProblem("templates/setup.sql.j2:3: 'x' is undefined")
+
+    assert templates.look(ground()).status == "ok"
+    with pytest.raises(SettingsProblem):
+        templates.look(ground(setup_sql=broken))
+
+
+def test_checks_need_earlier_ones_so_that_none_waits_for_itself() -> None:
+    names = [check.name for check in CHECKS]
+    assert len(set(names)) == len(names)
+    for place, check in enumerate(CHECKS):
+        assert {*check.needs, *check.helped_by} <= set(names[:place]), check.name
+        assert bool(check.helped_by) == bool(check.alone), check.name
+
+
+def test_groups_stand_together_and_each_check_says_what_it_looks_at() -> None:
+    groups = [check.group for check in CHECKS]
+    assert groups == sorted(groups, key=["machine", "project", "account"].index)
+    assert all(check.looks for check in CHECKS)
+
+
+def test_a_command_names_the_job_where_it_is_not_the_default(ground: Make) -> None:
+    assert ground().command("setup") == "inv setup"
+    assert ground(name="other").command("build push") == "inv build push --job other"
