@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from spcs.account.looks import show_grants_to_role
 from spcs.account.quoting import parts
 from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
 from spcs.doctor.secrets import secrets_of
+from spcs.errors import Problem
 from spcs.spec import Service
 
 Row = Mapping[str, Any]
@@ -39,26 +40,37 @@ class Need:
 def look(ground: Ground) -> Finding:
     role = ground.settings.snowflake.role
     missing = list(needed(ground))
-    waiting, known, by_database_role = [role, "PUBLIC"], {role.upper(), "PUBLIC"}, False
+    waiting, known, unseen = [role, "PUBLIC"], {role.upper(), "PUBLIC"}, list[str]()
     while missing and waiting:
-        rows = ground.account.query(show_grants_to_role(waiting.pop(0)))
+        rows, hidden = _grants(ground, waiting.pop(0))
         missing = [need for need in missing if not any(need.met_by(row) for row in rows)]
-        roles = [name for name in _roles(rows) if name.upper() not in known]
+        roles = [name for name in _roles(rows, "ROLE") if name.upper() not in known]
         waiting, known = [*waiting, *roles], known | {name.upper() for name in roles}
-        by_database_role = by_database_role or any(_kind(row) == "DATABASE ROLE" for row in rows)
-    return judge(role, missing, ground.command("setup"), by_database_role=by_database_role)
+        unseen += [*hidden, *_roles(rows, "DATABASE ROLE")]
+    return judge(role, missing, ground.command("setup"), unseen)
 
 
-def judge(role: str, missing: list[Need], setup: str, *, by_database_role: bool = False) -> Finding:
+def judge(role: str, missing: Sequence[Need], setup: str, unseen: Sequence[str] = ()) -> Finding:
+    """`unseen` are roles whose grants count too, and could not be looked into."""
     if not missing:
         return ok(f"{role} has every privilege that a run needs")
     lacks = f"{role} lacks {', '.join(map(str, missing))}"
     remedy = "\n".join([f"{setup}, or have its owner or an administrator run:", *(m.grant(role) for m in missing)])
-    if by_database_role:
-        return warn(f"{lacks}; a database role that it has may give them, which is not looked into", remedy)
+    if unseen:
+        return warn(f"{lacks}, unless it has that by {', '.join(unseen)}, which was not looked into", remedy)
     on_schema = next((need for need in missing if need.kind == "SCHEMA"), None)
     said = f": 'Insufficient privileges to operate on schema '{parts(on_schema.name)[-1]}''" if on_schema else ""
     return fail(lacks + said, remedy)
+
+
+def _grants(ground: Ground, role: str) -> tuple[list[Row], list[str]]:
+    """The rows of SHOW GRANTS; of a role other than the run's that may not be looked into, none and its name."""
+    try:
+        return list(ground.account.query(show_grants_to_role(role))), []
+    except Problem:
+        if role == ground.settings.snowflake.role:
+            raise
+        return [], [role]
 
 
 def needed(ground: Ground) -> Iterator[Need]:
@@ -90,8 +102,8 @@ def _qualified(name: str, schema: str) -> str:
     return ".".join([*parts(schema)[: 3 - len(given)], *given])
 
 
-def _roles(rows: Iterable[Row]) -> list[str]:
-    return [str(row["name"]) for row in rows if _kind(row) == "ROLE" and row["privilege"] == "USAGE"]
+def _roles(rows: Iterable[Row], kind: str) -> list[str]:
+    return [str(row["name"]) for row in rows if _kind(row) == kind and row["privilege"] == "USAGE"]
 
 
 def _kind(row: Row) -> str:

@@ -35,7 +35,10 @@ def _tried(ground: Ground, stage: str) -> Finding:
     finally:
         ground.account.query(sql.remove(f"@{stage}/{FOLDER}/{probe}"))
     if not any(name.endswith(f"/{probe}") for name in there):
-        return fail(f"a file put on {stage} is not there under its name", "inv setup, then look at LIST @" + stage)
+        return fail(
+            f"a file put on {stage} is not there under its name",
+            f"LIST @{stage}/{FOLDER}/, then ask who renames what is put there",
+        )
     return ok(f"{stage} can be written: a small file was put there and removed")
 
 

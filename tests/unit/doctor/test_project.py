@@ -8,6 +8,7 @@ import pytest
 
 from spcs.doctor import CHECKS, Ground, name, settings, templates
 from spcs.errors import SettingsProblem
+from spcs.run import names
 
 Make = Callable[..., Ground]
 
@@ -19,6 +20,7 @@ def test_settings(ground: Make) -> None:
 def test_name(ground: Make) -> None:
     found = name.look(ground(run_name=lambda: "train_20260827_120005_bcdf"))
     assert (found.status, "26 of 63 characters" in found.message) == ("ok", True)
+    assert name.LONGEST == names.LONGEST
 
 
 def test_templates(ground: Make) -> None:
@@ -31,10 +33,10 @@ def test_templates(ground: Make) -> None:
 
 
 def test_checks_need_earlier_ones_so_that_none_waits_for_itself() -> None:
-    names = [check.name for check in CHECKS]
-    assert len(set(names)) == len(names)
+    listed = [check.name for check in CHECKS]
+    assert len(set(listed)) == len(listed)
     for place, check in enumerate(CHECKS):
-        assert {*check.needs, *check.helped_by} <= set(names[:place]), check.name
+        assert {*check.needs, *check.helped_by} <= set(listed[:place]), check.name
         assert bool(check.helped_by) == bool(check.alone), check.name
 
 

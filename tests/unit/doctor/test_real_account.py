@@ -52,11 +52,6 @@ def test_a_host_with_an_underscore() -> None:
     assert doctor.repository.judge("my-org.registry.snowflakecomputing.com/db/s/images").status == "ok"
 
 
-def test_grants_by_a_database_role_are_not_looked_into() -> None:
-    need = doctor.grants.Need("USAGE", "DATABASE", "DB")
-    assert doctor.grants.judge("R", [need], "inv setup", by_database_role=True).status == "warn"
-
-
 class Known(Account):
     """An account that answers with the rows it is given, as a real one would: the local one has no such objects."""
 
@@ -133,3 +128,29 @@ def test_a_login_that_waits_for_a_person_may_take_longer(ground: Make, tmp_path:
 def test_no_connection_is_why_nothing_else_is_asked(ground: Make) -> None:
     with pytest.raises(NotReady, match="no server"):
         doctor.connection.look(ground(opened=NotReady("no server")))
+
+
+class Hidden(Known):
+    """An account that shows the grants of some roles only."""
+
+    def __init__(self, shown: dict[str, list[dict[str, Any]]]) -> None:
+        super().__init__()
+        self.shown = shown
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        role = statement.rpartition(" ")[2]
+        if role not in self.shown:
+            raise Refused(f"insufficient privileges to look at {role}")
+        return self.shown[role]
+
+
+def test_grants_that_cannot_be_looked_into_may_be_what_is_missing(ground: Make) -> None:
+    row = {"privilege": "USAGE", "granted_on": "DATABASE_ROLE", "name": "DB.READERS"}
+    look = doctor.grants.look
+    found = real(ground, Hidden({"R": [row], "PUBLIC": []}), look)
+    assert (found.status, "unless it has that by DB.READERS, " in found.message) == ("warn", True)
+    hidden = real(ground, Hidden({"R": [{**row, "granted_on": "ROLE", "name": "UPPER"}], "PUBLIC": []}), look)
+    assert (hidden.status, "unless it has that by UPPER, " in hidden.message) == ("warn", True)
+    assert real(ground, Hidden({"R": [], "PUBLIC": []}), look).status == "fail"
+    with pytest.raises(Refused):
+        real(ground, Hidden({}), look)
