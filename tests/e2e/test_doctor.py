@@ -65,6 +65,12 @@ def test_all_is_well(desk: Project) -> None:
     assert findings["image"]["message"].endswith(" as pushed")
 
 
+def test_all_is_well_with_version_4_of_the_connector(desk: Project, old_connector: Path) -> None:
+    findings = found(desk.inv("doctor", "--json", env={"PYTHONPATH": str(old_connector)}))
+    assert of_status(findings, "fail") == of_status(findings, "skip") == []
+    assert "snowflake-connector-python is 4.8.1, not " in findings["packages"]["message"]
+
+
 def test_a_plan_asks_nothing(fresh: Project) -> None:
     done = fresh.inv("--dry", "doctor")
     assert done.code == 0, done
