@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from spcs.account.quoting import identifier, literal, plain, qualified
+from spcs.account.quoting import identifier, literal, qualified
 
 
 def show_warehouses(name: str) -> str:
@@ -32,7 +32,3 @@ def show_grants_to_role(role: str) -> str:
 
 def show_instance_families(name: str) -> str:
     return f"SHOW COMPUTE POOL INSTANCE FAMILIES LIKE {literal(name)}"
-
-
-def resume_compute_pool(name: str) -> str:
-    return f"ALTER COMPUTE POOL {plain(name)} RESUME"
