@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -21,7 +22,11 @@ from spcs.errors import SettingsProblem
 LEFT_OVER = re.compile(r"\{\{|\{%")
 
 
-def render(root: Path, template: str, values: Mapping[str, Any]) -> str:
+Filters = Mapping[str, Callable[[Any], str]]
+"""What a kind of text needs besides `tojson`, by the name it has in a template."""
+
+
+def render(root: Path, template: str, values: Mapping[str, Any], filters: Filters = MappingProxyType({})) -> str:
     """The text of `template` (a path below `root`) filled with `values`; raises SettingsProblem with file:line."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(root),
@@ -32,7 +37,7 @@ def render(root: Path, template: str, values: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["tojson"] = _json
+    environment.filters |= {"tojson": _json, **filters}
     try:
         text = environment.get_template(template).render(**values)
     except jinja2.TemplateNotFound as error:

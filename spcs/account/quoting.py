@@ -37,7 +37,12 @@ def identifier(name: str) -> str:
         return name
     if not name:
         raise SettingsProblem("a name is empty", "every object of the account has a name", "fill it in invoke.yaml")
-    return '"' + name.replace('"', '""') + '"'
+    return _quoted(name)
+
+
+def as_given(name: str) -> str:
+    """Return a name that the account itself gave, such as CURRENT_USER's: what it has in lower case stays so."""
+    return identifier(name) if name.isupper() and _BARE.fullmatch(name) else _quoted(name)
 
 
 def qualified(*names: str) -> str:
@@ -86,6 +91,10 @@ def file_uri(path: Path) -> str:
     """Return the URI of one local file or folder for PUT and GET; wildcards in its name lose their meaning."""
     uri = "file://" + glob.escape(path.absolute().as_posix())
     return uri if _BARE_URI.fullmatch(uri) and not _comments(uri) else literal(uri)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _comments(text: str) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from spcs.account import Account, sql
+from spcs.account import Account, quoting, sql
 from spcs.account.script import headline, statements
 from spcs.errors import NotReady, SettingsProblem
 from spcs.project import Project
@@ -14,13 +14,15 @@ from spcs.render import render
 from spcs.show.console import say
 
 MARK = "loaded by inv data: "
+YOUR_USER = "<your user>"
+"""Stands in `setup.sql` where the user is not known; whoever runs the text puts a name there."""
 
 
 def setup(project: Project, job: str, admin: bool) -> None:
     """Create what a run needs; statement by statement, each of which changes nothing the second time."""
     # Without a role or database of the session: they may not be there yet, and Snowflake refuses the login then.
     account = project.connect()
-    user = "<your user>" if project.dry else account.current_user()
+    user = YOUR_USER if project.dry else quoting.as_given(account.current_user())
     for statement in statements(setup_sql(project, job, user, admin)):
         account.query(statement)
         if not project.dry and not statement.startswith("USE "):
@@ -29,7 +31,7 @@ def setup(project: Project, job: str, admin: bool) -> None:
 
 
 def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
-    """The text of `setup.sql` for a job."""
+    """The text of `setup.sql` for a job; `user` as SQL names it, or YOUR_USER."""
     _, entry = project.job(job)
     values = {
         "snowflake": project.settings.snowflake,
@@ -37,7 +39,11 @@ def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
         "user": user,
         "admin": admin,
     }
-    return render(project.root, "templates/setup.sql.j2", values)
+    return render(project.root, "templates/setup.sql.j2", values, {"identifier": _name})
+
+
+def _name(text: str) -> str:
+    return text if text == YOUR_USER else quoting.identifier(text)
 
 
 def data(project: Project) -> None:

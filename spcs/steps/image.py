@@ -22,7 +22,7 @@ from spcs.show import tables
 from spcs.show.console import say
 from spcs.spec import family
 from spcs.specification import specification
-from spcs.steps.account import setup_sql
+from spcs.steps.account import YOUR_USER, setup_sql
 
 ENTRYPOINT = ("python", "-m", "app")
 UNKNOWN_URL = "<repository_url>"
@@ -36,7 +36,7 @@ def render(project: Project, job: str) -> None:
     texts = {
         "Dockerfile": plan.dockerfile,
         "spec.yaml": run_specification(project, name, entry, image_path(project, plan), f"{name}_run"),
-        "setup.sql": setup_sql(project, name, "<your user>", admin=True),
+        "setup.sql": setup_sql(project, name, YOUR_USER, admin=True),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spcs.account.quoting import file_uri, identifier, literal, location, parts, plain, qualified
+from spcs.account.quoting import as_given, file_uri, identifier, literal, location, parts, plain, qualified
 from spcs.errors import SettingsProblem
 
 
@@ -26,6 +26,20 @@ from spcs.errors import SettingsProblem
 )
 def test_identifier_is_quoted_only_where_needed(name: str, text: str) -> None:
     assert identifier(name) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("JANE", "JANE"),
+        ("jane", '"jane"'),
+        ("JANE.DOE@CORP.COM", '"JANE.DOE@CORP.COM"'),
+        ("USER", "USER"),
+        ("ON", '"ON"'),
+    ],
+)
+def test_name_from_the_account_keeps_its_case(name: str, text: str) -> None:
+    assert as_given(name) == text
 
 
 def test_empty_name_is_a_settings_problem() -> None:
