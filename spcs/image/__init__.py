@@ -3,7 +3,7 @@
 from spcs.image.build import build, login, push
 from spcs.image.detect import detect
 from spcs.image.engines import Engine, LocalImage
-from spcs.image.inputs import ContextFile, ImagePlan, collect, fingerprint, reference, requirement_files
+from spcs.image.inputs import ContextFile, ImagePlan, collect, fingerprint, reference, requirement_files, top_level
 from spcs.image.receipts import Receipt, read
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "read",
     "reference",
     "requirement_files",
+    "top_level",
 ]

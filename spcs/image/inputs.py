@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from spcs.errors import SettingsProblem
@@ -40,8 +40,8 @@ class ContextFile:
 class ImagePlan:
     """An image to be: `dockerfile` is the text for any builder, `dockerfile_buildkit` the one with cache mounts.
 
-    `code` are the top-level paths of `files` that are the user's program. `labels` say where the image came from; they
-    are no part of its identity, so a new commit with the same files does not make a new image.
+    `code` are the top-level paths (see `top_level`) of `files` that are the user's program. `labels` say where the
+    image came from; they are no part of its identity, so a new commit with the same files does not make a new image.
     """
 
     repository_url: str
@@ -54,6 +54,13 @@ class ImagePlan:
     entrypoint: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: str = "linux/amd64"
+
+
+def top_level(paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths as the image names them (`app/` and `./app` are `app`), each once, none that lies inside another."""
+    plain = [PurePosixPath(path) for path in paths]
+    outer = [path for path in plain if not set(path.parents) & set(plain)]
+    return tuple(dict.fromkeys(map(str, outer)))
 
 
 def collect(root: Path, paths: Iterable[str]) -> tuple[ContextFile, ...]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from spcs.config import Job
 from spcs.errors import SettingsProblem
-from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference
+from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference, top_level
 from spcs.image.inputs import stage
+from spcs.steps.image import code_of
 from tests.images import make_plan, write_code
 
 
@@ -139,3 +141,30 @@ def test_staged_modes_and_dates_are_normal_whatever_the_umask(root: Path, tmp_pa
     modes = {name: stat.S_IMODE(status.st_mode) for name, status in found.items()}
     assert (modes["app"], modes["tool.sh"], modes["__main__.py"], modes["Dockerfile"]) == (0o755, 0o755, 0o644, 0o644)
     assert len({status.st_mtime for status in found.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        (("app/",), ("app",)),
+        (("./app", "app"), ("app",)),
+        (("app", "app/data", "main.py"), ("app", "main.py")),
+        (("app/data/", "app"), ("app",)),
+        (("app", "apples"), ("app", "apples")),
+        ((), ()),
+    ],
+)
+def test_code_is_named_one_way_however_it_is_written(named: tuple[str, ...], meant: tuple[str, ...]) -> None:
+    assert top_level(named) == meant
+
+
+@pytest.mark.parametrize(("code", "default"), [((), ("app",)), (None, ())])
+def test_an_image_without_a_program_is_refused(
+    code: tuple[str, ...] | None, default: tuple[str, ...], root: Path
+) -> None:
+    with pytest.raises(SettingsProblem, match="nothing enters the image"):
+        code_of(root, Job(code=code), default)
+
+
+def test_a_folder_written_with_a_slash_is_in_the_image(root: Path) -> None:
+    assert code_of(root, Job(code=("app/", "./app/tool.sh")), ()) == ("app",)
