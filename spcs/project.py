@@ -17,6 +17,7 @@ from spcs.show.console import plan, say
 if TYPE_CHECKING:
     from spcs.account import Account
     from spcs.image import Engine
+    from spcs.image.inputs import Kind
 
 _opened: dict[Path, Project] = {}
 
@@ -67,6 +68,11 @@ class Project:
         if not self._has_started_local:  # which has said it
             say(f"engine: {running['reason'] if running else engine.reason}")
         return engine
+
+    @property
+    def image_kind(self) -> Kind:
+        """What the account runs: a real one runs containers, whatever this machine has to build them with."""
+        return self.engine.kind if self.is_local else "container"
 
     @cached_property
     def account(self) -> Account:

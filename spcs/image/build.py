@@ -17,7 +17,7 @@ from spcs.image.credentials import USER, Credentials, Folder
 from spcs.image.engines import Build, Engine, EngineFailed
 from spcs.image.inputs import ImagePlan, fingerprint, reference
 from spcs.image.receipts import Receipt
-from spcs.image.registry import Reference, Registry, RegistryRefusal, is_loopback
+from spcs.image.registry import Reference, Registry, RegistryRefusal
 
 Token = Callable[[], str]
 """Gives the registry's password, the session token's JSON text; called only when a login is needed."""
@@ -47,15 +47,24 @@ def build(
 
 
 def push(
-    plan: ImagePlan, engine: Engine, *, job: str, state: Path, token: Token, say: Say, dry: bool = False
+    plan: ImagePlan,
+    engine: Engine,
+    *,
+    job: str,
+    state: Path,
+    token: Token,
+    say: Say,
+    dry: bool = False,
+    local_account: bool = True,
 ) -> Receipt:
     """Send the image unless the registry has its tag, and note the registry's digest in the job's receipt.
 
     One request settles an unchanged image. `token` is called only when the registry wants a login. Raises NotReady if
-    the image isn't built, or can't run where it would go; BuildFailed if the registry refuses.
+    the image isn't built, or can't run where it would go (one of no engine runs on the `local_account` only);
+    BuildFailed if the registry refuses.
     """
     receipt = _receipt(plan, engine, job)
-    if engine.kind == "process" and not is_loopback(Reference.parse(receipt.ref).host):
+    if engine.kind == "process" and not local_account:
         raise NotReady(
             f"the image {receipt.ref} cannot run on a real account",
             why="it was written without a container engine: it holds the code only, for a process on the local account",

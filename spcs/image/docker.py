@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, Literal
 
+from spcs.errors import NotReady
 from spcs.image.commands import Say, ask, follow, on_terminal, show
 from spcs.image.credentials import Credentials, Folder
 from spcs.image.engines import Build, Client, EngineFailed, LocalImage, Pushed
@@ -99,7 +100,7 @@ class ContainerEngine:
         argv = [self.client.program, "image", "ls", "--filter", f"reference={repository}", "--format"]
         listed = ask([*argv, "{{.Repository}}:{{.Tag}}\t{{.ID}}\t{{.Size}}\t{{.CreatedSince}}"])
         if listed.code != 0:
-            raise EngineFailed(listed.error.strip())
+            raise NotReady(f"{self.client.program} does not list its images", why=listed.error.strip())
         return [LocalImage(*line.split("\t")) for line in listed.out.splitlines() if line.strip()]
 
     def _recorded_digest(self, ref: str) -> str | None:

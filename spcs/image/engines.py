@@ -77,7 +77,7 @@ class Engine(Protocol):
         """Have the registry accept the login, and keep it in the private folder."""
 
     def images(self, repository: str) -> list[LocalImage]:
-        """The images of `repository` (`host/db/schema/repository/name`, no tag), newest first."""
+        """The images of `repository` (`host/db/schema/repository/name`, no tag), newest first; raises NotReady."""
 
 
 @dataclass(frozen=True)

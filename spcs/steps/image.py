@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spcs import local, pins
 from spcs.account import sql
 from spcs.config import Job
-from spcs.errors import NotReady
-from spcs.image import ImagePlan, Receipt, collect, reference, requirement_files
+from spcs.errors import NotReady, SettingsProblem
+from spcs.image import ImagePlan, LocalImage, Receipt, collect, reference, requirement_files, top_level
 from spcs.image import build as build_image
 from spcs.image import login as log_in
 from spcs.image import push as push_image
@@ -69,6 +69,7 @@ def push(project: Project, job: str) -> Receipt:
         token=lambda: project.account.registry_token().reveal(),
         say=project.tell,
         dry=project.dry,
+        local_account=project.is_local,
     )
     say(receipt.outcome)
     return receipt
@@ -84,8 +85,8 @@ def images(project: Project, as_json: bool) -> None:
         for row in project.account.query(sql.show_images(repository))
     ]
     rows += [
-        {"image": name, "tag": image.ref.rpartition(":")[2], "where": project.engine.name, "digest": image.image_id}
-        for image in project.engine.images(f"{repository_url(project)}/{name}")
+        {"image": name, "tag": image.ref.rpartition(":")[2], "where": "this machine", "digest": image.image_id}
+        for image in _images_here(project)
     ]
     columns = ("image", "tag", "where", "digest")
     tables.table(columns, rows, as_json=as_json, none="no images yet; inv build push makes one")
@@ -136,18 +137,34 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
 
 
 def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:
-    """What enters the image: the job's `code`, or the project's and the files that the job's command names."""
-    if job.code is not None:
-        return job.code
+    """What enters the image: the job's `code`, or the project's and the files that the job's command names.
+
+    Raises SettingsProblem if that is nothing.
+    """
     named = [word for word in job.command if not word.startswith("-") and (root / word).is_file()]
-    return tuple(dict.fromkeys([*default, *named]))
+    code = top_level((*default, *named) if job.code is None else job.code)
+    if not code:
+        raise SettingsProblem(
+            "nothing enters the image: `code` is empty",
+            why="the image of a job holds its program",
+            fix="name its files and folders in image.code, or in the job's own code",
+        )
+    return code
+
+
+def _images_here(project: Project) -> Sequence[LocalImage]:
+    """The images of this machine that could be pushed; none where no engine answers, which is no reason to stop."""
+    try:
+        return project.engine.images(f"{repository_url(project)}/{project.settings.image.name}")
+    except NotReady:
+        return []
 
 
 def image_path(project: Project, plan: ImagePlan) -> str:
     """The image as a specification names it: `/db/schema/repository/name:tag`."""
     flake = project.settings.snowflake
     repository = f"/{flake.database}/{flake.schema}/{flake.image_repository}".lower()
-    return repository + reference(plan, project.engine.kind).removeprefix(plan.repository_url)
+    return repository + reference(plan, project.image_kind).removeprefix(plan.repository_url)
 
 
 def run_specification(project: Project, name: str, job: Job, image: str, run: str, earlier: str = "") -> str:

@@ -72,18 +72,15 @@ def test_an_image_that_was_not_pushed(desk: Project) -> None:
 
 
 def test_an_image_of_no_engine_is_refused_by_a_real_account(desk: Project) -> None:
-    # An account elsewhere is told by its registry's host; here the receipt says so.
     receipt = desk.root / ".spcs" / "repository.json"
-    known = json.loads(receipt.read_text())
-    receipt.write_text(json.dumps({**known, "url": "org-acct.registry.snowflakecomputing.com/db/s/r"}))
+    before = receipt.read_text()
+    url = "org-acct.registry.snowflakecomputing.com/training_db/training/images"
+    receipt.write_text(json.dumps({**json.loads(before), "connection": "work", "url": url}))
     try:
-        built = desk.inv("build")
-        assert built.code == 0, built
-        refused(
-            desk.inv("push"), 3, "cannot run on a real account", "without a container engine", "fix: install Docker"
-        )
+        done = desk.inv("push", env={"INVOKE_CONNECTION": "work", "INVOKE_IMAGE_ENGINE": "none"})
+        refused(done, 3, "cannot run on a real account", "without a container engine", "fix: install Docker")
     finally:
-        receipt.write_text(json.dumps(known))
+        receipt.write_text(before)
 
 
 def test_a_container_that_exits_3(fresh: Project) -> None:

@@ -117,6 +117,22 @@ def test_a_real_account_without_an_engine(fresh: Project) -> None:
     refused(done, 3, "there is no container engine on this machine", "fix: install Docker")
 
 
+@pytest.mark.parametrize("words", [["render"], ["--dry", "images"], ["--dry", "run"]], ids=" ".join)
+def test_what_asks_nothing_of_an_engine_needs_none_for_a_real_account(fresh: Project, words: list[str]) -> None:
+    file = Path(fresh.env["SNOWFLAKE_HOME"], "connections.toml")
+    file.write_text('[work]\naccount = "a"\nuser = "u"\n')
+    file.chmod(0o600)
+    done = fresh.inv(*words, env={"INVOKE_CONNECTION": "work"})
+    assert done.code == 0, done
+
+
+def test_the_whole_chain_can_be_read_on_a_fresh_clone(fresh: Project) -> None:
+    done = fresh.inv("--dry", "setup", "data", "build", "push", "run")
+    assert done.code == 0, done
+    assert "EXECUTE JOB SERVICE" in done.stdout
+    untouched(fresh)
+
+
 def test_an_engine_that_does_not_run(fresh: Project, tmp_path: Path) -> None:
     client = tmp_path / "bin" / "docker"
     client.parent.mkdir()

@@ -41,10 +41,18 @@ class Desk:
         plan = make_plan(self.root, repository_url=self.served.repository_url)
         return build(plan, self.engine, job="train", state=self.state, say=self.said.append, dry=dry)
 
-    def push(self, repository_url: str = "", dry: bool = False) -> Receipt:
+    def push(self, repository_url: str = "", dry: bool = False, local_account: bool = True) -> Receipt:
         plan = make_plan(self.root, repository_url=repository_url or self.served.repository_url)
-        token = self.served.door.token
-        return push(plan, self.engine, job="train", state=self.state, token=token, say=self.said.append, dry=dry)
+        return push(
+            plan,
+            self.engine,
+            job="train",
+            state=self.state,
+            token=self.served.door.token,
+            say=self.said.append,
+            dry=dry,
+            local_account=local_account,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +203,7 @@ def test_registry_that_is_down_is_said(desk: Desk) -> None:
 
 def test_image_for_the_process_runtime_is_refused_by_a_real_account(desk: Desk) -> None:
     with pytest.raises(NotReady) as caught:
-        desk.push("org-acct.registry.snowflakecomputing.com/db/schema/images")
+        desk.push("org-acct.registry.snowflakecomputing.com/db/schema/images", local_account=False)
     assert caught.value.what.endswith("cannot run on a real account")
     assert "it holds the code only" in caught.value.why
     assert caught.value.code == 3
