@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from invoke.exceptions import Exit
@@ -84,6 +85,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest of `known`, or the empty string when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def shown_path(file: Path) -> str:
+    """Return a path as a user would type it: from the current folder where it lies below that."""
+    absolute = file.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else file)
 
 
 def _text(what: str, why: str, fix: str) -> str:

@@ -1,7 +1,7 @@
-"""Where Invoke meets a user's mistyped word: four of its rough edges, smoothed here and nowhere else.
+"""Where Invoke meets a user's mistyped word: its rough edges, smoothed here (and, for files, in `reading`).
 
-Invoke 3.0.3 shows a traceback for a settings file that is not YAML, gives no hint for an unknown task (and leaves with
-1, where wrong words are 2 here), leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. `smooth()` wraps some of
+Invoke 3.0.3 gives no hint for an unknown task (and leaves with 1, where wrong words are 2 here), takes the value of an
+option that has none for a task, leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. `smooth()` wraps some of
 its methods and takes our variables out of the environment it reads; `tests/unit/test_words.py` holds each against the
 installed Invoke. A chain is about one job, so `--job` said once holds for every task in it.
 """
@@ -11,13 +11,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-from invoke.config import Config
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
+from spcs import reading
 from spcs.errors import Left, SettingsProblem, did_you_mean
 
 INVOKES_OWN = ("INVOKE_RUN_", "INVOKE_RUNNERS_", "INVOKE_SUDO_", "INVOKE_TASKS_", "INVOKE_TIMEOUTS_")
@@ -36,16 +34,23 @@ def smooth() -> None:
             environment[name] = os.environ.pop(name)
     setattr(Program, "spcs_smoothed", True)  # noqa: B010 - not an attribute Program declares
     setattr(Program, "parse_tasks", _with_hint(Program.parse_tasks))  # noqa: B010 - as above
+    setattr(Program, "parse_cleanup", _told(Program.parse_cleanup))  # noqa: B010 - as above
     setattr(Program, "execute", _interruptible(Program.execute))  # noqa: B010 - as above
-    for suffix in ("_load_yaml", "_load_yml"):
-        setattr(Config, suffix, _readable(getattr(Config, suffix)))
+    reading.smooth()
 
 
 def _with_hint(parse_tasks: Callable[[Program], None]) -> Callable[[Program], None]:
     def parse(program: Program) -> None:
+        _told(parse_tasks)(program)
+        _one_job(program)
+
+    return parse
+
+
+def _told(step: Callable[[Program], None]) -> Callable[[Program], None]:
+    def parse(program: Program) -> None:
         try:
-            parse_tasks(program)
-            _one_job(program)
+            step(program)
         except (ParseError, ValueError) as error:
             raise _misread(program, error) from error
 
@@ -64,8 +69,18 @@ def _misread(program: Program, error: Exception) -> SettingsProblem:
     if word.startswith("-"):
         flags = [*task.flags, *task.inverse_flags] if task else []
         return SettingsProblem(f"there is no option '{word}'", fix=did_you_mean(word, flags) or manual)
+    if flag := next((x.partition("=")[0] for x in program.argv if x.startswith("--") and x.endswith(f"={word}")), ""):
+        return _no_value(program, flag)
     names = program.collection.task_names if program.collection else []
     return SettingsProblem(f"there is no task '{word}'", fix=did_you_mean(word, names) or "inv --list")
+
+
+def _no_value(program: Program, flag: str) -> SettingsProblem:
+    """Invoke takes the word after the `=` of such an option for a task."""
+    inverse = f"--no-{flag.removeprefix('--')}"
+    known = {name for context in program.parser.contexts.values() for name in context.inverse_flags}
+    fix = f"write {flag}, or {inverse}" if inverse in known else f"write {flag} alone"
+    return SettingsProblem(f"the option '{flag}' takes no value", fix=fix)
 
 
 def _one_job(program: Program) -> None:
@@ -85,21 +100,3 @@ def _interruptible(execute: Callable[[Program], None]) -> Callable[[Program], No
             raise Left("left with Ctrl-C") from interrupt
 
     return run
-
-
-def _readable(load: Callable[[Config, Any], Any]) -> Callable[[Config, Any], Any]:
-    def read(config: Config, path: Any) -> Any:
-        # Invoke carries its own copy of PyYAML, whose errors are not those of the one installed beside it.
-        from invoke.vendor import yaml
-
-        try:
-            values = load(config, path)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{Path(path).name}:{mark.line + 1}" if mark else Path(path).name
-            raise SettingsProblem(f"{where} is not YAML", why=getattr(error, "problem", None) or str(error)) from error
-        if values is not None and not isinstance(values, dict):
-            raise SettingsProblem(f"{Path(path).name} must be a table of settings", fix="see docs/settings.md")
-        return values
-
-    return read

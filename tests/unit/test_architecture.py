@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local": {"errors", "config"},
     "pins": {"errors"},
     "render": {"errors"},
-    "words": {"errors"},
+    "reading": {"errors"},
+    "words": {"errors", "reading"},
     "specification": {"errors", "config", "render", "spec"},
     "image": {"errors", "render", "pins"},
     "run": {"errors", "account", "render", "spec"},
@@ -57,7 +58,7 @@ ONE_PLACE = {
     "snowflake": ("spcs/account/client.py",),
     "jinja2": ("spcs/render.py",),
     "rich": ("spcs/show/",),
-    "invoke": ("spcs/errors.py", "spcs/words.py", "spcs/project.py"),
+    "invoke": ("spcs/errors.py", "spcs/words.py", "spcs/reading.py", "spcs/project.py"),
 }
 
 #: The places that may write to the terminal by themselves.

@@ -28,6 +28,10 @@ def run(c, job=""):
     print("run", job)
 
 @task
+def setup(c, admin=True, json=False):
+    print("setup", admin)
+
+@task
 def wait(c):
     raise KeyboardInterrupt
 """
@@ -64,6 +68,12 @@ def test_an_unknown_task_gets_a_hint_and_exit_code_2(folder: Path) -> None:
         (["build", "--xyz"], "error: there is no option '--xyz'\n  fix: inv --help build\n"),
         (["--jbo"], "error: there is no option '--jbo'\n  fix: inv --help\n"),
         (["xyz"], "error: there is no task 'xyz'\n  fix: inv --list\n"),
+        (["--help", "psh"], "error: there is no task 'psh'\n  fix: did you mean 'push'?\n"),
+        (
+            ["setup", "--admin=maybe"],
+            "error: the option '--admin' takes no value\n  fix: write --admin, or --no-admin\n",
+        ),
+        (["setup", "--json=yes"], "error: the option '--json' takes no value\n  fix: write --json alone\n"),
         (["push", "--job"], "error: the option '--job' needs a value\n  fix: inv --help push\n"),
     ],
 )
@@ -90,6 +100,59 @@ def test_a_broken_settings_file_is_named_with_its_line(folder: Path, text: str, 
     assert done.returncode == 2
     assert what in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("jobs: null", "'jobs' must be a table, not nothing (mine.yaml)"),
+        ("jobs: []", "'jobs' must be a table, not [] (mine.yaml)"),
+        ("snowflake: null", "'snowflake' must be a table, not nothing (mine.yaml)"),
+        ("snowflake: {compute_pool: null}", "'snowflake.compute_pool' must be a table, not nothing (mine.yaml)"),
+        ("snowflake: {role: {}}", "'snowflake.role' must be a table, not 'R' (invoke.yaml)"),
+        ("run: 3", "'run' must be a table, not 3 (mine.yaml)"),
+        ("1: 2", "the key 1 in mine.yaml is not text"),
+        ("jobs: {mine: {env: {on: 1}}}", "the key True in mine.yaml is not text"),
+        (b"name: caf\xe9", "mine.yaml is not text"),
+        (b"PAR1\x00\x15\x04", "mine.yaml is not YAML"),
+        ("a: &a {b: *a}", "mine.yaml contains itself"),
+    ],
+)
+def test_a_wrong_file_given_with_f_is_a_line_not_a_traceback(folder: Path, text: str | bytes, what: str) -> None:
+    (folder / "invoke.yaml").write_text("jobs: {train: {}}\nsnowflake: {role: R, compute_pool: {name: P}}\n")
+    (folder / "mine.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = inv(folder, "-f", "mine.yaml", "build")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: {what}")
+    assert "\n  fix: " in done.stderr
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "mine.json", "folder.yaml"])
+def test_what_is_no_settings_file_is_told(folder: Path, name: str) -> None:
+    (folder / "folder.yaml").mkdir()
+    (folder / name).exists() or (folder / name).write_text("{")
+    done = inv(folder, "-f", name, "build")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: {name} ")
+    assert "\n  fix: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (b"run: 3", "'run' must be a table, not 3 (invoke.yaml)"),
+        (b"1: 2", "the key 1 in invoke.yaml is not text"),
+        (b"caf\xe9: 2", "invoke.yaml is not text"),
+        (None, "invoke.yaml cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_the_project_is_a_line_not_a_traceback(folder: Path, text: bytes | None, what: str) -> None:
+    file = folder / "invoke.yaml"
+    file.mkdir() if text is None else file.write_bytes(text)
+    done = inv(folder, "build")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: {what}")
+    assert "\n  fix: " in done.stderr
 
 
 def test_our_variables_are_kept_from_invoke_and_its_own_are_not(folder: Path) -> None:
