@@ -6,7 +6,6 @@ but `0` for true, crash on lists and pass over variables that match nothing (`sp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path as File
@@ -15,13 +14,10 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
-from spcs.config import check
+from spcs.config import check, rules
 from spcs.config.check import Path
 from spcs.config.model import Job, Settings
-from spcs.errors import SettingsProblem, did_you_mean
-
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}")
-JOB_NAME = re.compile(r"[a-z]([a-z0-9_]{0,38}[a-z0-9])?")
+from spcs.errors import SettingsProblem, did_you_mean, shown_path
 
 
 def load(
@@ -42,11 +38,13 @@ def load(
     def origin(path: Path) -> str:
         if path in from_environment:
             return from_environment[path]
-        source = runtime_file if runtime_file and _has(runtime or {}, path) else file
-        return _line(source, path)
+        if runtime_file and _has(runtime or {}, path):
+            return _line(runtime_file, shown_path(runtime_file), path)
+        return _line(file, file.name, path)
 
     settings: Settings = check.build(Settings, values, (), origin)
-    _check_names(settings, origin)
+    rules.check(settings, origin)
+    job_named(settings, settings.job)
     return settings
 
 
@@ -56,7 +54,7 @@ def job_named(settings: Settings, name: str) -> Job:
         return settings.jobs[name]
     raise SettingsProblem(
         f"there is no job '{name}'",
-        why=f"jobs in invoke.yaml: {', '.join(settings.jobs)}",
+        why=f"the jobs there are: {', '.join(settings.jobs)}",
         fix=did_you_mean(name, settings.jobs) or "name one of them with --job NAME",
     )
 
@@ -111,36 +109,14 @@ def _read(text: str, hint: Any, name: str) -> Any:
         raise SettingsProblem(f"{name} cannot be read: {text!r}", why=str(error).splitlines()[0]) from error
 
 
-def _check_names(settings: Settings, origin: check.Origin) -> None:
-    flake = settings.snowflake
-    names: list[tuple[Path, str]] = [(("data", "table"), settings.data.table)]
-    names += [(("snowflake", key), text) for key, text in vars(flake).items() if isinstance(text, str)]
-    names += [(("snowflake", "compute_pool", "name"), flake.compute_pool.name)]
-    for name, job in settings.jobs.items():
-        names += [(("jobs", name, "compute_pool", "name"), job.compute_pool.name)] if job.compute_pool else []
-    for path, text in names:
-        if not IDENTIFIER.fullmatch(text):
-            raise SettingsProblem(
-                f"'{check.dotted(path)}' is {text!r} ({origin(path)})",
-                why="Snowpark Container Services takes unquoted names only",
-                fix="use letters, digits and _, beginning with a letter",
-            )
-    for name in settings.jobs:
-        if not JOB_NAME.fullmatch(name):
-            raise SettingsProblem(
-                f"a job cannot be called {name!r} ({origin(('jobs', name))})",
-                why="a run's name is made of it, and that becomes a host name",
-                fix="use lower-case letters, digits and _, beginning with a letter, at most 40 characters",
-            )
-    job_named(settings, settings.job)
-
-
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
     return {str(k): _copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}
 
 
 def _has(values: Any, path: Path) -> bool:
     for key in path:
+        if isinstance(values, list) and key.isdigit():
+            return True  # a list is never merged: it comes whole from one file
         if not isinstance(values, Mapping) or key not in values:
             return False
         values = values[key]
@@ -156,12 +132,12 @@ def _put(values: dict[str, Any], path: Path, item: Any) -> None:
     values[path[-1]] = item
 
 
-def _line(file: File, path: Path) -> str:
+def _line(file: File, name: str, path: Path) -> str:
     """`invoke.yaml:12`, the line of the deepest key of `path` that the file has; just the name where it has none."""
     try:
         node = yaml.compose(file.read_text())
     except (OSError, yaml.YAMLError):
-        return file.name
+        return name
     line = None
     for key in path:
         if not isinstance(node, yaml.MappingNode):
@@ -170,4 +146,4 @@ def _line(file: File, path: Path) -> str:
         if entry is None:
             break
         line, node = entry[0].start_mark.line + 1, entry[1]
-    return f"{file.name}:{line}" if line else file.name
+    return f"{name}:{line}" if line else name

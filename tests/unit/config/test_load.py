@@ -68,6 +68,50 @@ def test_a_wrong_setting_is_named_with_its_line(text: str, what: str, fix: str, 
     assert fix in problem.fix
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("jobs: {train: {replicas: 0}}", "'jobs.train.replicas' is 0 (invoke.yaml:1)"),
+        ("jobs: {train: {replicas: -2}}", "'jobs.train.replicas' is -2 (invoke.yaml:1)"),
+        ("snowflake: {compute_pool: {min_nodes: -1}}", "'snowflake.compute_pool.min_nodes' is -1"),
+        ("snowflake: {compute_pool: {max_nodes: 0, min_nodes: 0}}", "'snowflake.compute_pool.max_nodes' is 0"),
+        ("snowflake: {compute_pool: {min_nodes: 3}}", "'snowflake.compute_pool' has min_nodes 3, but max_nodes 1"),
+        ("snowflake: {compute_pool: {auto_suspend_secs: -1}}", "'snowflake.compute_pool.auto_suspend_secs' is -1"),
+        ("snowflake: {compute_pool: {instance_family: 'X; DROP'}}", "instance_family' is 'X; DROP'"),
+        ("jobs: {train: {compute_pool: {instance_family: ''}}}", "'jobs.train.compute_pool.instance_family' is ''"),
+        ("image: {name: ''}", "'image.name' is ''"),
+        ("image: {name: My Image}", "'image.name' is 'My Image'"),
+        ("image: {base: ''}", "'image.base' is ''"),
+        ('image: {base: "a\\nRUN evil"}', "'image.base' is"),
+        ("jobs: {train: {base: two words}}", "'jobs.train.base' is 'two words'"),
+        ("image: {apt: [libgomp1, curl && evil]}", "'image.apt.1' is 'curl && evil'"),
+        ("connection: ''", "'connection' is ''"),
+        ("jobs: {train: {env: {A B: x}}}", "'jobs.train.env.A B' is 'A B'"),
+        ("jobs: {train: {env: {A=B: x}}}", "'jobs.train.env.A=B' is 'A=B'"),
+        ("jobs: {train: {output: /}}", "'jobs.train.output' is '/'"),
+        ("jobs: {train: {output: out}}", "'jobs.train.output' is 'out'"),
+        ("jobs: {train: {output: /opt/../etc}}", "'jobs.train.output' is '/opt/../etc'"),
+        ("jobs: {train: {volumes: [{name: v, mount: data}]}}", "'jobs.train.volumes.0.mount' is 'data'"),
+    ],
+)
+def test_a_value_that_cannot_work_is_told_on_the_desk(text: str, what: str, tmp_path: Path) -> None:
+    problem = refused(text, tmp_path)
+    assert what in problem.what
+    assert problem.fix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image: {name: my-image_2.x, base: 'localhost:5000/a/python:3.11@sha256:0a', apt: [libstdc++6, g++=4:12.2]}",
+        "jobs: {train: {env: {_a1: x, spark.ui: y}, output: /opt/.cache/out/, replicas: 4}}",
+        "snowflake: {compute_pool: {min_nodes: 0, max_nodes: 5, auto_suspend_secs: 0}}",
+    ],
+)
+def test_unusual_values_that_work_are_taken(text: str, tmp_path: Path) -> None:
+    loaded(text if "jobs" in text else f"{text}\njobs: {{train: {{}}}}", tmp_path)
+
+
 def test_the_environment_is_above_the_file(tmp_path: Path) -> None:
     settings = loaded(
         "snowflake: {role: A}",
@@ -106,3 +150,20 @@ def test_a_file_given_with_f_is_above_the_environment(tmp_path: Path) -> None:
     runtime: dict[str, Any] = {"snowflake": {"role": "C"}}
     settings = load(runtime, {"INVOKE_SNOWFLAKE_ROLE": "B"}, tmp_path / "invoke.yaml", tmp_path / "mine.yaml", runtime)
     assert settings.snowflake.role == "C"
+
+
+@pytest.mark.parametrize(
+    ("job", "what"),
+    [
+        ({"args": "--fast"}, "'jobs.mine.args' must be a list, not '--fast' ({file}:2)"),
+        ({"volumes": [{"mount": "/x"}]}, "'jobs.mine.volumes.0' lacks 'name' ({file}:2)"),
+    ],
+)
+def test_a_wrong_value_of_a_file_given_with_f_names_that_file(job: dict[str, Any], what: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine" / "invoke.yaml"
+    file.parent.mkdir()
+    file.write_text(f"jobs:\n  mine: {job}\n")
+    runtime: dict[str, Any] = {"jobs": {"mine": job}}
+    with pytest.raises(SettingsProblem) as caught:
+        load({**runtime, "job": "mine"}, {}, tmp_path / "invoke.yaml", file, runtime)
+    assert caught.value.what == what.format(file=file)
