@@ -40,13 +40,39 @@ def render(root: Path, template: str, values: Mapping[str, Any], filters: Filter
     environment.filters |= {"tojson": _json, **filters}
     try:
         text = environment.get_template(template).render(**values)
-    except jinja2.TemplateNotFound as error:
-        raise SettingsProblem(f"there is no template {error.name}", why=f"asked for by {template}") from error
-    except jinja2.TemplateSyntaxError as error:
-        raise SettingsProblem(f"{error.name}:{error.lineno}: {error.message}") from error
-    except jinja2.TemplateError as error:
-        raise SettingsProblem(f"{_where(error, root, template)}: {error.message}", fix=_known(values)) from error
+    except SettingsProblem:
+        raise
+    except Exception as error:  # a template is a program of the user's: it may raise anything
+        raise _problem(error, root, template, values) from error
     return _finished(text, template)
+
+
+def _problem(error: Exception, root: Path, template: str, values: Mapping[str, Any]) -> SettingsProblem:
+    """What a template that cannot be rendered means to who wrote it."""
+    where = _where(error, root, template)
+    if isinstance(error, jinja2.TemplateNotFound):
+        return _missing(str(error.name), where, template)
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        fix = "mend that line; https://jinja.palletsprojects.com/templates/ says what may stand there"
+        return SettingsProblem(f"{error.name}:{error.lineno}: {error.message}", fix=fix)
+    if isinstance(error, jinja2.UndefinedError):
+        return SettingsProblem(f"{where}: {error.message}", fix=_known(values))
+    if isinstance(error, RecursionError):
+        fix = "take out the extends, include or macro that comes back to itself"
+        return SettingsProblem(f"{where}: the template goes round in circles", fix=fix)
+    if isinstance(error, OSError | UnicodeDecodeError):
+        return SettingsProblem(f"{template} cannot be read as a template", str(error), _ANOTHER.format("that name"))
+    return SettingsProblem(f"{where}: {type(error).__name__}: {error}", fix="mend that line of the template")
+
+
+_ANOTHER = "write a template of {}, or name another in the job's `template` or in image.dockerfile"
+
+
+def _missing(name: str, where: str, template: str) -> SettingsProblem:
+    if name == template:
+        return SettingsProblem(f"there is no template {name}", fix=_ANOTHER.format("that name"))
+    fix = f"correct the name in {template}; it starts from the project's folder"
+    return SettingsProblem(f"there is no template {name}", f"asked for by {where}", fix)
 
 
 def _json(item: Any) -> str:
@@ -85,11 +111,13 @@ def _finished(text: str, template: str) -> str:
 
 def _where(error: BaseException, root: Path, template: str) -> str:
     """`templates/spec.yaml.j2:12`: an undefined name has no line, but the last template frame of its traceback does."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
-    if not frames:
-        return template
-    file = Path(frames[-1].filename)
-    return f"{file.relative_to(root) if file.is_relative_to(root) else file.name}:{frames[-1].lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_template(Path(f.filename), root)]
+    return f"{Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno}" if frames else template
+
+
+def _is_template(file: Path, root: Path) -> bool:
+    """Code of ours lies below the root, too, in a project as in its virtual environment."""
+    return file.suffix != ".py" and file.is_relative_to(root)
 
 
 def _known(values: Mapping[str, Any]) -> str:

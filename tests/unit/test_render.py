@@ -37,6 +37,45 @@ def test_a_syntax_error_has_file_and_line(tmp_path: Path) -> None:
         made(tmp_path, "a\n{% if %}\n")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{{ 1/0 }}", "ZeroDivisionError: division by zero"),
+        ("{{ image + 1 }}", "TypeError: can only concatenate str"),
+        ("{% for i in 5 %}x{% endfor %}", "TypeError: 'int' object is not iterable"),
+        ("{{ thing | tojson }}", "TypeError: Object of type object is not JSON serializable"),
+        ("{{ image.upper(3) }}", "TypeError: "),
+        ('{% include "none.j2" %}', "there is no template none.j2"),
+        ("{{ image | nofilter }}", "No filter named 'nofilter'"),
+        ("{% for %}", "t.j2:2: "),
+        ('{% extends "t.j2" %}', "the template goes round in circles"),
+        ('{% include "t.j2" %}', "the template goes round in circles"),
+    ],
+)
+def test_whatever_a_template_does_wrong_is_a_line_with_file_and_fix(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(SettingsProblem) as caught:
+        made(tmp_path, f"a\n{line}\n", image="x", thing=object())
+    assert said in caught.value.what
+    assert "t.j2:2" in caught.value.what + caught.value.why
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["digits.parquet", "folder"])
+def test_what_is_no_template_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "digits.parquet").write_bytes(b"PAR1\x15\x04\xff\xfe")
+    with pytest.raises(SettingsProblem) as caught:
+        render(tmp_path, name, {})
+    assert name in caught.value.what
+    assert caught.value.fix
+
+
+def test_a_template_of_another_name_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("a\nb: {{ nothing }}\n")
+    with pytest.raises(SettingsProblem, match=r"mine\.yaml:2: 'nothing' is undefined"):
+        render(tmp_path, "mine.yaml", {})
+
+
 def test_a_missing_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsProblem, match=r"there is no template none\.j2"):
         render(tmp_path, "none.j2", {})
