@@ -9,6 +9,7 @@ from spcs.image import Receipt, read
 from spcs.project import Project
 from spcs.run import files, record, verdict, watch
 from spcs.run.follow import follow as to_the_end
+from spcs.run.logs import LINES
 from spcs.run.logs import read as log_lines
 from spcs.run.model import Run, State
 from spcs.run.names import known_run, new_run
@@ -16,7 +17,7 @@ from spcs.run.submit import Submission, submit
 from spcs.show import runs as screen
 from spcs.show import tables
 from spcs.show.console import say
-from spcs.specification import unknown_family
+from spcs.specification import CONTAINER, unknown_family
 from spcs.steps.image import image_path, image_plan, run_specification
 
 
@@ -56,12 +57,18 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
 def status(project: Project, run: str, as_json: bool) -> None:
     """Show what the account says of a run."""
     chosen = _chosen(project, run)
+    if project.dry:
+        return _say_looks(project, chosen)
     tables.status(chosen, watch.observe(project.account, chosen), as_json=as_json)
 
 
 def logs(project: Project, run: str, follow: bool, as_json: bool) -> None:
     """Print a run's log lines; with `follow` until its end, then its verdict."""
     chosen = _chosen(project, run)
+    if project.dry:
+        _say_looks(project, chosen)
+        project.account.query(sql.service_logs(chosen.service, 0, CONTAINER, LINES))
+        return
     if follow:
         return _to_the_verdict(project, chosen, as_json=as_json)
     log_lines(project.account, chosen, screen.RunView(as_json=as_json))
@@ -80,8 +87,18 @@ def cancel(project: Project, run: str) -> None:
 def fetch(project: Project, run: str) -> None:
     """Copy a run's outputs to `runs/<run>/`."""
     chosen = _chosen(project, run)
+    if project.dry:
+        project.account.list_stage(chosen.output)
+        project.account.get(chosen.output, project.root / "runs" / chosen.name)
+        return
     folder = files.fetch(project.account, chosen, project.root, say)
     say(f"outputs of {chosen.name} in {folder.relative_to(project.root)}/")
+
+
+def _say_looks(project: Project, run: Run) -> None:
+    """With `dry`: say what is asked about a run. There are no answers to go on with."""
+    project.account.query(sql.describe_service(run.service))
+    project.account.query(sql.show_service_containers(run.service))
 
 
 def _to_the_verdict(project: Project, run: Run, *, as_json: bool = False, stop_doomed: bool = False) -> None:
