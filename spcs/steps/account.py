@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from spcs.account import Account, quoting, sql
 from spcs.account.script import headline, statements
@@ -63,8 +64,9 @@ def data(project: Project) -> None:
     mark = f"{MARK}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     if not project.dry and _loaded(account, settings.table, f"{flake.database}.{flake.schema}", mark):
         return say(f"data: {table} holds {settings.file} already")
+    columns = _columns(file)  # first: a file that cannot be loaded is not sent
     account.put(file, f"{stage}/data")
-    account.statement(sql.create_table(table, _columns(file), replace=True, comment=f"{MARK}in progress"))
+    account.statement(sql.create_table(table, columns, replace=True, comment=f"{MARK}in progress"))
     account.statement(sql.copy_from_parquet(table, f"{stage}/data/{file.name}"))
     account.statement(sql.comment_on_table(table, mark))
     if not project.dry:
@@ -86,8 +88,7 @@ def _loaded(account: Account, table: str, schema: str, mark: str) -> bool:
 
 
 def _columns(file: Path) -> Mapping[str, str]:
-    """The SQL type of each column of a Parquet file; raises SettingsProblem for one that has none."""
-    import pyarrow.parquet
+    """The SQL type of each column of a Parquet file; raises SettingsProblem for a file that no table can hold."""
     import pyarrow.types as kinds
 
     known = [
@@ -101,7 +102,7 @@ def _columns(file: Path) -> Mapping[str, str]:
         (kinds.is_timestamp, "TIMESTAMP_NTZ"),
     ]
     columns = {}
-    for field in pyarrow.parquet.read_schema(file):
+    for field in _schema(file):
         kind = next((name for test, name in known if test(field.type)), None)
         if kind is None:
             raise SettingsProblem(
@@ -110,3 +111,21 @@ def _columns(file: Path) -> Mapping[str, str]:
             )
         columns[field.name] = kind
     return columns
+
+
+def _schema(file: Path) -> Iterable[Any]:
+    """The fields of a Parquet file, no two of one name: Snowflake matches them whatever their case."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        fields = list(pyarrow.parquet.read_schema(file))
+    except pyarrow.ArrowException as error:
+        fix = "name a Parquet file in data.file, or in data.folder where a file of any kind shall go on the stage"
+        raise SettingsProblem(f"{file.name} is not a Parquet file", str(error), fix) from error
+    names = [field.name.upper() for field in fields]
+    twice = [field.name for field in fields if names.count(field.name.upper()) > 1]
+    if twice:
+        what = f"columns of {file.name} are told apart by case alone: {', '.join(twice)}"
+        raise SettingsProblem(what, "the table's columns have no case", "rename all but one of them in the file")
+    return fields

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from tests.support import Outcome, Project
@@ -133,6 +135,23 @@ def test_the_whole_chain_can_be_read_on_a_fresh_clone(fresh: Project) -> None:
     untouched(fresh)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("status", "SHOW SERVICE CONTAINERS IN SERVICE"),
+        ("logs", "SYSTEM$GET_SERVICE_LOGS("),
+        ("logs --follow", "SYSTEM$GET_SERVICE_LOGS("),
+        ("fetch", "GET @TRAINING_DB.TRAINING.RUNS/runs/train_20260101_000000_bcdf/output/ "),
+        ("cancel", "!SPCS_CANCEL_JOB()"),
+    ],
+)
+def test_what_would_be_asked_about_a_run_can_be_read(fresh: Project, words: str, said: str) -> None:
+    done = fresh.inv("--dry", *words.split(), "--run", "train_20260101_000000_bcdf")
+    assert done.code == 0, done
+    assert said in done.stdout
+    untouched(fresh)
+
+
 def test_an_engine_that_does_not_run(fresh: Project, tmp_path: Path) -> None:
     client = tmp_path / "bin" / "docker"
     client.parent.mkdir()
@@ -172,6 +191,22 @@ def test_the_tutorials_job_renders(fresh: Project) -> None:
     again = fresh.inv("render", "--job", "tutorial", env={"INVOKE_IMAGE_ENGINE": "none"})
     assert again.code == 0
     assert ((build / "Dockerfile").read_text(), (build / "spec.yaml").read_text()) == (dockerfile, spec)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n"], ids=["empty", "csv"])
+def test_data_that_is_no_parquet_is_not_sent(fresh: Project, content: bytes) -> None:
+    (fresh.root / "data" / "mine.csv").write_bytes(content)
+    done = fresh.inv("--dry", "data", env={"INVOKE_DATA_FILE": "data/mine.csv"})
+    refused(done, 2, "mine.csv is not a Parquet file", "fix: name a Parquet file in data.file")
+    assert "PUT" not in done.stdout
+
+
+def test_columns_that_differ_in_case_alone_are_refused(fresh: Project) -> None:
+    table = pyarrow.table([[1], [2], [3]], names=["label", "LABEL", "x"])
+    pyarrow.parquet.write_table(table, fresh.root / "data" / "mine.parquet")
+    done = fresh.inv("--dry", "data", env={"INVOKE_DATA_FILE": "data/mine.parquet"})
+    refused(done, 2, "columns of mine.parquet are told apart by case alone: label, LABEL", "fix: rename")
+    assert "PUT" not in done.stdout
 
 
 def test_benchmarks_say_whether_they_keep_their_bar(fresh: Project) -> None:
