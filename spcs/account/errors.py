@@ -1,7 +1,8 @@
 """What an error of the connector means to a user: a Problem with its cause and the command that mends it.
 
 Works on the connector's exceptions of versions 4 and 5 by what they have in common: `errno`, `sqlstate` and the text.
-Missing and unreachable things are `NotReady` (exit code 3), everything Snowflake refuses is `Refused` (4).
+Missing and unreachable things are `NotReady` (exit code 3), everything Snowflake refuses is `Refused` (4); a connection
+that the connector itself does not take, before anything is sent, is a `SettingsProblem` (2).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spcs.errors import NotReady, Problem, Refused
+from spcs.errors import NotReady, Problem, Refused, SettingsProblem
 
 NAME_TAKEN = 2002
 MISSING = (2003, 2043)
@@ -92,6 +93,11 @@ def unreachable(connection: str, place: str, why: str) -> NotReady:
 
 def _unreachable(failure: Failure, _: re.Match[str]) -> Problem:
     return unreachable(failure.connection, failure.place, failure.text)
+
+
+def _incomplete(failure: Failure, _: re.Match[str]) -> Problem:
+    what = f"the connection {failure.connection!r} is not as the connector needs it"
+    return SettingsProblem(what, failure.text, f"mend {failure.place}")
 
 
 def _wrong_password(failure: Failure, _: re.Match[str]) -> Problem:
@@ -182,11 +188,17 @@ def _too_big(failure: Failure, _: re.Match[str]) -> Problem:
 
 
 def _wrong_architecture(failure: Failure, _: re.Match[str]) -> Problem:
-    return _refused(failure, "the image was built for another kind of processor", "inv build push")
+    return _refused(failure, "the image was built for another kind of processor", f"inv build push{_job(failure)}")
 
 
 def _no_image(failure: Failure, _: re.Match[str]) -> Problem:
-    return NotReady("the job's image is not in the image repository", failure.why, "inv build push")
+    return NotReady("the job's image is not in the image repository", failure.why, f"inv build push{_job(failure)}")
+
+
+def _job(failure: Failure) -> str:
+    """The option that names the job whose run the statement starts; empty for another statement."""
+    found = re.search(r"NAME = (?:\S+\.)?([a-z][a-z0-9_]*)_\d{8}_\d{6}_\w{4}\b", failure.sql)
+    return f" --job {found[1]}" if found else ""
 
 
 def _session_over(failure: Failure, _: re.Match[str]) -> Problem:
@@ -229,6 +241,11 @@ _CREATED = "COMPUTE POOL|IMAGE REPOSITORY|INTEGRATION|WAREHOUSE|DATABASE|SCHEMA|
 # The first that fits counts. The texts are Snowflake's and the connector's own.
 _KNOWN = (
     _Known(r"role '(?P<name>[^']+)' specified in the connect string (?:does not exist|is not granted)", _missing_role),
+    _Known(
+        r"^configuration error: |^invalid argument: .*parameter|\b(user|account|password) is empty"
+        r"|account must be specified",
+        _incomplete,
+    ),
     _Known(r"incorrect username or password", _wrong_password),
     _Known(r"JWT token is invalid", _login("register the key of {place}: ALTER USER <user> SET RSA_PUBLIC_KEY = '…'")),
     _Known(

@@ -3,7 +3,7 @@
 import pytest
 
 from spcs.account.errors import Failure, Missing, failure, problem, unreachable
-from spcs.errors import NotReady, Problem, Refused
+from spcs.errors import NotReady, Problem, Refused, SettingsProblem
 
 DEV = {"connection": "dev", "place": "[dev] in ~/.snowflake/connections.toml"}
 
@@ -173,8 +173,30 @@ def test_specification_that_is_refused_says_what_to_edit(text: str, errno: int, 
     assert word in refused.fix
 
 
-def test_missing_image_asks_for_a_push() -> None:
-    assert said("Failed to retrieve image: image manifest not found", 397012).fix == "inv build push"
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("DB.S.train_gpu_20261123_134741_bf8h", "inv build push --job train_gpu"), ("x", "inv build push")],
+)
+def test_missing_image_asks_for_a_push_of_that_job(name: str, fix: str) -> None:
+    statement = f"EXECUTE JOB SERVICE\n  IN COMPUTE POOL P\n  NAME = {name}\n  ASYNC = TRUE"
+    assert said("Failed to retrieve image: image manifest not found", 397012, statement).fix == fix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Configuration error: Configuration validation failed (1 issue(s)): user: Missing required parameter 'user'",
+        "Configuration error: Invalid value '/k' for parameter 'private_key_file' - Could not read private key file",
+        "Invalid argument: [Error] port: Expected type Int for parameter 'port', got String",
+        "251005: User is empty",
+        "251001: Account must be specified",
+    ],
+)
+def test_a_connection_that_lacks_something_is_a_setting_to_mend(text: str) -> None:
+    problem = said(text, 7)
+    assert isinstance(problem, SettingsProblem)
+    assert problem.code == 2
+    assert problem.fix == "mend [dev] in ~/.snowflake/connections.toml"
 
 
 def test_anything_else_is_refused_with_its_number_text_and_statement() -> None:
