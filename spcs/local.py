@@ -36,21 +36,30 @@ def state_root(project: Path) -> Path:
 
 def running(project: Path) -> Mapping[str, Any] | None:
     """What `server.json` says of the server, if one listens there: one connection attempt, no process started."""
+    server = _server(project)
+    if server is None:
+        return None
     try:
-        server: Mapping[str, Any] = json.loads((state_root(project) / "server.json").read_text())
         with socket.create_connection((server["host"], server["port"]), timeout=1):
             return server
-    except (OSError, ValueError, KeyError):
+    except OSError:
         return None
 
 
 def identity(project: Path) -> str:
     """Where it listens, which its image names contain; empty before it was first started."""
+    server = _server(project)
+    return f"{server['host']}:{server['port']}" if server else ""
+
+
+def _server(project: Path) -> Mapping[str, Any] | None:
+    """What `server.json` says; None where it is not there or not as the account writes it: that is no server's."""
     try:
         server = json.loads((state_root(project) / "server.json").read_text())
-        return f"{server['host']}:{server['port']}"
-    except (OSError, ValueError, KeyError):
-        return ""
+        whole = isinstance(server["host"], str) and 0 < server["port"] < 65536
+        return server if whole and server["runtime"] in ENGINES and isinstance(server["reason"], str) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def up(project: Path, setting: EngineSetting) -> Mapping[str, Any]:

@@ -81,7 +81,7 @@ def _local(root: Path) -> dict[str, Any]:
         found = {key: server[key] for key in ("host", "port")} | {key: credentials[key] for key in ("user", "password")}
     except FileNotFoundError as error:
         raise NotReady("the local account is not running", fix="inv local.up") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise NotReady(
             "the local account's files cannot be read", f"{root}: {error}", "inv local.down local.up"
         ) from error

@@ -6,7 +6,8 @@ import json
 import sys
 
 from spcs import local
-from spcs.errors import NotReady, SettingsProblem
+from spcs.account import resolve
+from spcs.errors import SettingsProblem
 from spcs.project import Project
 from spcs.show.console import say, write
 
@@ -50,19 +51,7 @@ def reset(project: Project, yes: bool) -> None:
 
 def connection(project: Project) -> None:
     """Print an entry for connections.toml. It holds the generated password, so it goes to stdout and nowhere else."""
-    try:
-        server = json.loads((local.state_root(project.root) / "server.json").read_text())
-        credentials = json.loads((local.state_root(project.root) / "credentials").read_text())
-    except OSError as error:
-        raise NotReady("the local account has never been started", fix="inv local.up") from error
-    entries = {
-        "account": "local",
-        "host": server["host"],
-        "port": server["port"],
-        "protocol": "http",
-        "user": credentials["user"],
-        "password": credentials["password"],
-    }
+    entries = resolve("local", project.root)
     write("[local]")
     for key, entry in entries.items():
         write(f"{key} = {json.dumps(entry)}")
