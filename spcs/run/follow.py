@@ -56,6 +56,7 @@ class _Follower:
         self._reader = LogReader(account, run, view.notice)
         self._tail: deque[LogLine] = deque(maxlen=1000)
         self._shown: tuple[State, str] | None = None
+        self._notes: dict[str, None] = {}
         self._news = time.monotonic()
         self._silences = 0
 
@@ -91,6 +92,7 @@ class _Follower:
             if self._shown is None:
                 raise
             snapshot = Snapshot(State.DELETED)
+        self._notes |= {c.note: None for c in snapshot.containers if c.note}
         said = (snapshot.state, "" if snapshot.state.final else snapshot.message)
         if said != self._shown:
             self._shown, self._news = said, time.monotonic()
@@ -130,4 +132,4 @@ class _Follower:
         return self._conclude(snapshot, doom)
 
     def _conclude(self, snapshot: Snapshot, doom: str = "") -> Verdict:
-        return verdict.conclude(self._account, self._run, snapshot, self._tail, doom)
+        return verdict.conclude(self._account, self._run, snapshot, self._tail, doom, tuple(self._notes))

@@ -48,7 +48,8 @@ FINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED, State.INTERNAL_ERR
 @dataclass(frozen=True)
 class Run:
     """One run and the places that belong to it. `stage` is fully qualified, `connection` is the desk's word for the
-    account; `image`, `digest` and `pool` are empty when the run was found in the account rather than started here."""
+    account; `image`, `digest` and `pool` are empty when the run was found in the account rather than started here.
+    `runs_app` tells that its program is app/, as far as is known here."""
 
     name: str
     database: str
@@ -58,6 +59,7 @@ class Run:
     pool: str = ""
     image: str = ""
     digest: str = ""
+    runs_app: bool = False
 
     @property
     def job(self) -> str:
@@ -97,8 +99,14 @@ class ContainerStatus:
         number = -self.exit_code if self.exit_code < 0 else self.exit_code - 128
         return signal.Signals(number).name if number in set(signal.Signals) else ""
 
+    @property
+    def note(self) -> str:
+        """What is special about how it runs: the words in `Running (no GPU on this machine: …)`; mostly empty."""
+        said = self.message.removeprefix("Running (").removesuffix(")")
+        return said if self.message == f"Running ({said})" else ""
 
-_USUAL = ("", "Running", "Completed successfully")
+
+_USUAL = ("", "Running", "Completed successfully", "Waiting to start")
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,11 @@ class Snapshot:
 
     @property
     def message(self) -> str:
-        """What the containers say beyond the usual, each sentence once, in their order."""
-        return "; ".join(dict.fromkeys(c.message for c in self.containers if c.message not in _USUAL))
+        """What the containers say beyond the usual, each sentence once, in their order. While the run waits, one that
+        failed already is not what it waits for."""
+        waits = self.state is State.PENDING
+        speaking = [c for c in self.containers if c.message not in _USUAL and not (waits and c.status == "FAILED")]
+        return "; ".join(dict.fromkeys(c.message for c in speaking))
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,8 @@ class Output:
 @dataclass(frozen=True)
 class Verdict:
     """How a run ended, ready to be said. `seconds` is None where the account gives no times; `metrics` is what the job
-    wrote to output/metrics.json, None if it wrote none; `commands` are (what for, command) pairs."""
+    wrote to output/metrics.json, None if it wrote none; `notes` is what was special about how it ran; `commands` are
+    (what for, command) pairs."""
 
     run: Run
     state: State
@@ -155,6 +167,7 @@ class Verdict:
     seconds: float | None = None
     metrics: Mapping[str, Any] | None = None
     outputs: tuple[Output, ...] = ()
+    notes: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = field(default_factory=tuple)
 
     @property

@@ -48,6 +48,7 @@ def folder(root: Path) -> Path:
 def _read(file: Path) -> Run | None:
     try:
         entries = json.loads(file.read_text())
-        return Run(**{field.name: entries[field.name] for field in dataclasses.fields(Run)})
-    except (OSError, ValueError, KeyError, TypeError):
+        known = {field.name for field in dataclasses.fields(Run)}
+        return Run(**{name: entry for name, entry in entries.items() if name in known})
+    except (OSError, ValueError, AttributeError, TypeError):
         return None

@@ -18,12 +18,8 @@ METRICS = "metrics.json"
 
 PREEMPTED, BAD_INPUT, DIVERGED = 75, 2, 3
 
-#: What exit codes mean: a convention of app/ that a program of one's own may share.
-MEANINGS = {
-    PREEMPTED: "it was told to stop and had saved a checkpoint",
-    BAD_INPUT: "in app/: wrong settings or data",
-    DIVERGED: "in app/: the training diverged",
-}
+#: What exit codes of app/ mean. 75 is a convention that a program of one's own may share.
+MEANINGS = {BAD_INPUT: "in app/: wrong settings or data", DIVERGED: "in app/: the training diverged"}
 
 _CHECKPOINT = re.compile(r"checkpoints/[^/]+/manifest\.json")
 
@@ -31,20 +27,29 @@ _CHECKPOINT = re.compile(r"checkpoints/[^/]+/manifest\.json")
 _TOLD = ("Terminated", "Not started")
 
 
-def conclude(account: Account, run: Run, snapshot: Snapshot, lines: Iterable[LogLine], doom: str = "") -> Verdict:
-    """Gather the verdict. `lines` is the end of the log (all containers); `doom` says why waiting was given up."""
+def conclude(
+    account: Account,
+    run: Run,
+    snapshot: Snapshot,
+    lines: Iterable[LogLine],
+    doom: str = "",
+    notes: Sequence[str] = (),
+) -> Verdict:
+    """Gather the verdict. `lines` is the end of the log (all containers); `doom` says why waiting was given up, `notes`
+    what was special about how it ran."""
     blamed = culprit(snapshot)
     found = _outputs(account, run)
     return Verdict(
         run=run,
         state=snapshot.state,
-        reason=doom or reason(snapshot.state, blamed),
+        reason=doom or reason(run, snapshot.state, blamed, found),
         container=blamed,
         last_lines=last_lines(lines, blamed),
-        remedy=remedy(run, snapshot.state, blamed, doom),
+        remedy=remedy(run, snapshot.state, blamed, found, doom),
         seconds=_seconds(snapshot),
         metrics=_metrics(account, run, found),
         outputs=found,
+        notes=tuple(notes),
         commands=next_commands(run, snapshot.state, found),
     )
 
@@ -56,7 +61,7 @@ def check(verdict: Verdict) -> None:
     why = [verdict.reason] if verdict.reason else []
     if verdict.last_lines:
         why += [f"the last {len(verdict.last_lines)} log lines:", *(f"  {line}" for line in verdict.last_lines)]
-    elif verdict.state is not State.CANCELLED:
+    elif verdict.state not in (State.CANCELLED, State.PENDING) and not never_started(verdict.container):
         why.append("it wrote no log lines")
     raise JobFailed(f"the run {verdict.run.name} {_ended(verdict.state)}", "\n".join(why), verdict.remedy)
 
@@ -77,8 +82,20 @@ def _weight(container: ContainerStatus) -> int:
     return {PREEMPTED: 3, 1: 2, 128 + signal.SIGABRT: 2}.get(container.exit_code or 0, 0)
 
 
-def reason(state: State, container: ContainerStatus | None) -> str:
-    """Say in one sentence why a run ended as it did; empty for one that is done."""
+def never_started(container: ContainerStatus | None) -> bool:
+    """Tell whether the container failed before its program began: then there is no exit code."""
+    return container is not None and container.exit_code is None
+
+
+def can_be_gone_on_from(run: Run, found: Sequence[Output]) -> bool:
+    """Tell whether the outputs hold what a run goes on from. For app/ that is a whole checkpoint; of a program of one's
+    own only itself knows, so any output may be."""
+    whole = any(_CHECKPOINT.fullmatch(output.path) for output in found)
+    return whole or (bool(found) and not run.runs_app)
+
+
+def reason(run: Run, state: State, container: ContainerStatus | None, found: Sequence[Output] = ()) -> str:
+    """Say in one sentence why a run ended as it did, given its outputs; empty for one that is done."""
     if state is State.DONE:
         return ""
     if container is None:
@@ -87,10 +104,16 @@ def reason(state: State, container: ContainerStatus | None) -> str:
     if out_of_memory(container):
         return f"{where} ran out of memory and was killed: {container.message or 'exit code 137'}"
     if container.exit_code is None:
-        return f"{where}: {container.message or container.status.lower()}"
-    meaning = container.signal or MEANINGS.get(container.exit_code, "")
+        return f"{where} never started: {container.message or container.status.lower()}"
+    meaning = _meaning(run, container, found)
     by = f" ({meaning})" if meaning else ""
     return f"{where} ended with exit code {container.exit_code}{by}: {container.message}".rstrip(": ")
+
+
+def _meaning(run: Run, container: ContainerStatus, found: Sequence[Output]) -> str:
+    if container.exit_code == PREEMPTED:
+        return "it was told to stop" + (" and had saved a checkpoint" if can_be_gone_on_from(run, found) else "")
+    return container.signal or (MEANINGS.get(container.exit_code or 0, "") if run.runs_app else "")
 
 
 def out_of_memory(container: ContainerStatus) -> bool:
@@ -99,18 +122,24 @@ def out_of_memory(container: ContainerStatus) -> bool:
     return "oomkilled" in message or "out of memory" in message
 
 
-def remedy(run: Run, state: State, container: ContainerStatus | None, doom: str = "") -> str:
-    """Return the edit or command that most likely mends it; empty for a run that is done."""
+def remedy(
+    run: Run, state: State, container: ContainerStatus | None, found: Sequence[Output] = (), doom: str = ""
+) -> str:
+    """Return the edit or command that most likely mends it, given the run's outputs; empty for a run that is done."""
     if state is State.DONE:
         return ""
     if doom:
         return f"inv build push run --job {run.job}"
-    if container is not None and container.exit_code == PREEMPTED:
+    stopped = container is not None and container.exit_code == PREEMPTED
+    if stopped and can_be_gone_on_from(run, found):
         return f"inv run --resume {run.name}"
-    if container is None or state is State.CANCELLED:
+    if container is None or stopped or state is State.CANCELLED:
         return f"inv run --job {run.job}"
     if out_of_memory(container) or container.signal == "SIGKILL":
-        return f"raise jobs.{run.job}.resources.limits.memory in invoke.yaml, or lower the batch size"
+        doubt = "" if out_of_memory(container) else "if it ran out of memory, "
+        return f"{doubt}raise jobs.{run.job}.resources.limits.memory in invoke.yaml, or lower the batch size"
+    if never_started(container):
+        return f"correct what that names: jobs.{run.job}.command in invoke.yaml, if it is the program"
     if container.exit_code in (126, 127):
         return f"correct jobs.{run.job}.command in invoke.yaml: the image has no such program, or may not run it"
     return f"correct what the log says, then inv build push run --job {run.job}"

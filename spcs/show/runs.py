@@ -27,10 +27,8 @@ class RunView:
         self._several = self._several or len(snapshot.containers) > 1
         if not snapshot.state.final:
             word = "waiting" if snapshot.state is State.PENDING else snapshot.state.word
-            message = snapshot.message
-            if message.startswith("Running (") and message.endswith(")"):
-                message = message[len("Running (") : -1]
-            say(": ".join(filter(None, (word, message))), _TONES.get(snapshot.state, "warn"))
+            notes = "; ".join(dict.fromkeys(c.note for c in snapshot.containers if c.note))
+            say(": ".join(filter(None, (word, notes or snapshot.message))), _TONES.get(snapshot.state, "warn"))
 
     def line(self, line: LogLine) -> None:
         """Put a log line on stdout; with its container in front where there are several."""
@@ -59,6 +57,7 @@ def verdict(verdict: Verdict, *, as_json: bool = False) -> None:
         (name, number(value)) for name, value in (verdict.metrics or {}).items() if not isinstance(value, list | dict)
     ]
     facts.append(("outputs", _outputs(verdict)))
+    facts += [("note", note) for note in verdict.notes]
     say(_indented(facts))
     if verdict.commands:
         say("next:")
@@ -105,6 +104,7 @@ def _entry(verdict: Verdict) -> dict[str, Any]:
         "remedy": verdict.remedy,
         "seconds": verdict.seconds,
         "metrics": verdict.metrics,
+        "notes": list(verdict.notes),
         "output": verdict.run.output,
         "outputs": [{"path": each.path, "size": each.size} for each in verdict.outputs],
         "last_lines": list(verdict.last_lines),

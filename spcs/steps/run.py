@@ -144,6 +144,7 @@ def _named(project: Project, name: str, job: Job, receipt: Receipt) -> Run:
         pool=project.pool(job).name,
         image=receipt.ref,
         digest=receipt.digest,
+        runs_app=not job.command,
     )
 
 

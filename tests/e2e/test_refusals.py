@@ -96,6 +96,7 @@ def test_a_container_that_exits_3(fresh: Project) -> None:
         "the reason",
         "fix: correct what the log says, then inv build push run --job mine",
     )
+    assert "in app/" not in done.stderr
     assert "line 5\n" in done.stdout
     assert "    line 5\n" not in done.stderr, "more than the last 20 lines"
 

@@ -111,7 +111,7 @@ def test_a_replica_that_is_lost_takes_its_own_processes_with_it_and_ends_the_oth
         time.sleep(0.05)
 
 
-def test_a_cancelled_run_says_how_to_go_on_from_it(at: Desk) -> None:
+def test_a_cancelled_run_that_left_nothing_is_begun_anew(at: Desk) -> None:
     run = start(at, "stay")
 
     class Cancelling(Acting):
@@ -122,5 +122,6 @@ def test_a_cancelled_run_says_how_to_go_on_from_it(at: Desk) -> None:
     assert cancelled.state is State.CANCELLED
     assert cancelled.container is not None
     assert cancelled.container.exit_code == 75
-    assert "it was told to stop and had saved a checkpoint" in cancelled.reason
-    assert cancelled.remedy == f"inv run --resume {run.name}"
+    assert cancelled.reason.startswith("container main of instance")
+    assert "(it was told to stop)" in cancelled.reason
+    assert cancelled.remedy == f"inv run --job {run.job}"

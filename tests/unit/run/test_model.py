@@ -41,9 +41,25 @@ def test_a_container_that_has_not_ended_names_no_signal() -> None:
 
 
 def test_containers_speak_once_and_only_of_the_unusual() -> None:
-    said = ["Running", "Waiting to start", "Waiting to start", "Compute pool node(s) are being provisioned"]
+    nodes = "Compute pool node(s) are being provisioned"
+    said = ["Running", "Waiting to start", nodes, nodes, "Pulling image"]
     snapshot = Snapshot(State.PENDING, tuple(ContainerStatus(i, "main", "PENDING", m) for i, m in enumerate(said)))
-    assert snapshot.message == "Waiting to start; Compute pool node(s) are being provisioned"
+    assert snapshot.message == f"{nodes}; Pulling image"
+
+
+def test_what_a_run_waits_for_is_no_container_that_failed() -> None:
+    failed = ContainerStatus(0, "main", "FAILED", "User application error", 1)
+    waiting = ContainerStatus(1, "main", "PENDING", "Pulling image")
+    assert Snapshot(State.PENDING, (failed, waiting)).message == "Pulling image"
+    assert Snapshot(State.RUNNING, (failed, waiting)).message == "User application error; Pulling image"
+
+
+@pytest.mark.parametrize(
+    ("message", "note"),
+    [("Running (no GPU on this machine)", "no GPU on this machine"), ("Running", ""), ("Pulling (1 of 2)", "")],
+)
+def test_what_is_special_about_a_running_container_is_its_note(message: str, note: str) -> None:
+    assert ContainerStatus(0, "main", "READY", message).note == note
 
 
 def test_times_have_nine_digits_so_that_text_sorts_as_time() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_runs_of_another_connection_do_not_count(tmp_path: Path) -> None:
 def test_without_receipts_there_is_no_last_run(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="inv run"):
         record.last(tmp_path, "local")
+
+
+def test_a_receipt_of_another_version_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    file = record.write(tmp_path, OLD)
+    entries = json.loads(file.read_text())
+    del entries["runs_app"]
+    file.write_text(json.dumps({**entries, "new": 1}))
+    assert record.find(tmp_path, OLD.name) == OLD
 
 
 def test_a_receipt_that_is_not_ours_is_passed_over(tmp_path: Path) -> None:

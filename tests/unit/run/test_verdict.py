@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from spcs.errors import JobFailed
 from spcs.run import verdict
 from spcs.run.model import ContainerStatus, LogLine, Output, Run, Snapshot, State, Verdict
 
-RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS")
+RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS", runs_app=True)
+OWN = dataclasses.replace(RUN, runs_app=False)
+CHECKPOINT = (Output("checkpoints/step-000100/manifest.json", 1),)
 USER_ERROR = "User application error, check container logs"
 
 
@@ -19,7 +23,7 @@ def lines(count: int, container: str = "main") -> list[LogLine]:
 
 
 def test_the_exit_code_is_in_the_reason() -> None:
-    said = verdict.reason(State.FAILED, ended(5))
+    said = verdict.reason(RUN, State.FAILED, ended(5))
     assert said == f"container main of instance 0 ended with exit code 5: {USER_ERROR}"
 
 
@@ -32,23 +36,58 @@ def test_the_exit_code_is_in_the_reason() -> None:
     ],
 )
 def test_the_exit_codes_of_the_training_are_explained(code: int, meaning: str, fix: str) -> None:
-    assert f"exit code {code} ({meaning})" in verdict.reason(State.FAILED, ended(code))
-    assert fix in verdict.remedy(RUN, State.FAILED, ended(code))
+    assert f"exit code {code} ({meaning})" in verdict.reason(RUN, State.FAILED, ended(code), CHECKPOINT)
+    assert fix in verdict.remedy(RUN, State.FAILED, ended(code), CHECKPOINT)
 
 
-def test_a_cancelled_run_that_saved_a_checkpoint_is_gone_on_from() -> None:
-    assert verdict.remedy(RUN, State.CANCELLED, ended(75, "Terminated")) == f"inv run --resume {RUN.name}"
+@pytest.mark.parametrize("code", [2, 3])
+def test_the_exit_codes_of_a_program_of_ones_own_mean_what_it_says(code: int) -> None:
+    assert "app/" not in verdict.reason(OWN, State.FAILED, ended(code))
+
+
+@pytest.mark.parametrize(
+    ("run", "outputs", "resumed"),
+    [
+        (RUN, CHECKPOINT, True),
+        (RUN, (), False),
+        (RUN, (Output("checkpoints/step-000100/state.pt", 1),), False),
+        (OWN, (Output("step-100.pt", 1),), True),  # what it goes on from only it knows
+        (OWN, (), False),
+    ],
+)
+def test_a_stopped_run_is_gone_on_from_only_if_it_left_something(
+    run: Run, outputs: tuple[Output, ...], resumed: bool
+) -> None:
+    fix = f"inv run --resume {run.name}" if resumed else "inv run --job train"
+    for state in (State.FAILED, State.CANCELLED):
+        assert verdict.remedy(run, state, ended(75, "Terminated"), outputs) == fix
+    assert ("checkpoint" in verdict.reason(run, State.FAILED, ended(75), outputs)) == resumed
 
 
 def test_a_signal_is_named() -> None:
-    assert "exit code 139 (SIGSEGV)" in verdict.reason(State.FAILED, ended(139))
+    assert "exit code 139 (SIGSEGV)" in verdict.reason(RUN, State.FAILED, ended(139))
 
 
 def test_out_of_memory_is_said_with_its_remedy() -> None:
     killed = ended(137, "Container was OOMKilled due to resource usage")
-    assert "ran out of memory" in verdict.reason(State.FAILED, killed)
-    assert "jobs.train" in verdict.remedy(RUN, State.FAILED, killed)
-    assert "memory" in verdict.remedy(RUN, State.FAILED, killed)
+    assert "ran out of memory" in verdict.reason(RUN, State.FAILED, killed)
+    assert verdict.remedy(RUN, State.FAILED, killed).startswith("raise jobs.train.resources.limits.memory")
+
+
+def test_a_kill_that_nobody_explains_may_have_been_for_memory() -> None:
+    fix = verdict.remedy(RUN, State.FAILED, ended(137))
+    assert fix.startswith("if it ran out of memory, raise jobs.train.resources.limits.memory")
+
+
+def test_a_container_that_never_started_has_no_log_to_correct() -> None:
+    blamed = ended(None, "exec: 'pyhton': not found")
+    remedy, reason = verdict.remedy(RUN, State.FAILED, blamed), verdict.reason(RUN, State.FAILED, blamed)
+    with pytest.raises(JobFailed) as caught:
+        verdict.check(Verdict(RUN, State.FAILED, reason, blamed, (), remedy))
+    text = str(caught.value)
+    assert "never started: exec: 'pyhton': not found" in text
+    assert "jobs.train.command" in text
+    assert "log" not in text
 
 
 def test_a_missing_program_points_at_the_command() -> None:
@@ -87,7 +126,7 @@ def test_replicas_that_end_because_another_is_gone_are_not_to_blame(
 
 def test_nobody_is_to_blame_for_a_run_that_is_done() -> None:
     assert verdict.culprit(Snapshot(State.DONE, (ended(0, "Completed successfully"),))) is None
-    assert verdict.reason(State.DONE, None) == ""
+    assert verdict.reason(RUN, State.DONE, None) == ""
 
 
 def test_the_last_twenty_lines_are_those_of_the_failed_container() -> None:
@@ -102,7 +141,7 @@ def test_a_container_that_said_nothing_leaves_the_others_lines() -> None:
 def test_a_failed_run_raises_with_code_one_reason_and_lines() -> None:
     blamed = ended(3)
     remedy = verdict.remedy(RUN, State.FAILED, blamed)
-    failed = Verdict(RUN, State.FAILED, verdict.reason(State.FAILED, blamed), blamed, ("first", "last"), remedy)
+    failed = Verdict(RUN, State.FAILED, verdict.reason(RUN, State.FAILED, blamed), blamed, ("first", "last"), remedy)
     with pytest.raises(JobFailed) as caught:
         verdict.check(failed)
     assert caught.value.code == 1

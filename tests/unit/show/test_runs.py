@@ -31,6 +31,16 @@ def test_what_is_unusual_about_a_running_run_is_said(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "running: no GPU on this machine: 4 requested, runs on CPU\n"
 
 
+def test_a_run_that_waits_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    runs.RunView().state(Snapshot(State.PENDING, containers(1, "Waiting to start")))
+    assert capsys.readouterr().err == "waiting\n"
+
+
+def test_what_was_unusual_about_a_run_is_said_again_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    runs.verdict(Verdict(RUN, State.DONE, "", notes=("no GPU on this machine: 4 requested, runs on CPU",)))
+    assert "  note     no GPU on this machine: 4 requested, runs on CPU\n" in capsys.readouterr().err
+
+
 def test_a_final_state_is_left_to_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     runs.RunView().state(Snapshot(State.DONE, containers(1)))
     assert capsys.readouterr() == ("", "")
