@@ -29,7 +29,7 @@ def build(
     """Make the image unless this machine has it, and write the job's receipt below `state` (`.spcs/`).
 
     `options` are words for the builder (`image.build_options`). With `dry` the commands are said, not run. Raises
-    BuildFailed with the builder's last 20 lines.
+    BuildFailed with the builder's last 20 lines, unless those were all and have just been said.
     """
     receipt = _receipt(plan, engine, job)
     image_id = engine.find(receipt.ref)
@@ -100,7 +100,7 @@ def _build(made: Build, engine: Engine, receipt: Receipt, state: Path, say: Say)
         try:
             image_id = image_id or engine.build(made, say)
         except EngineFailed as failed:
-            raise failures.of_build(made.plan, receipt.job, engine.name, _how(engine), failed.detail) from failed
+            raise failures.of_build(made.plan, receipt.job, engine.name, _how(engine), failed) from failed
     outcome = f"built {_short(made.plan, receipt)} in {time.monotonic() - started:.1f} s {_how(engine)}"
     done = dataclasses.replace(receipt, image_id=image_id, outcome=outcome, changed=True)
     receipts.write(state, done)
@@ -177,8 +177,9 @@ def _short(plan: ImagePlan, receipt: Receipt) -> str:
 
 
 def _how(engine: Engine) -> str:
-    """`with docker (legacy builder)`, or what stands in for an engine."""
-    return f"with {engine.name} ({engine.builder} builder)" if engine.kind == "container" else f"as an {engine.builder}"
+    """`with docker (legacy builder)`, or that there is no engine."""
+    with_engine = f"with {engine.name} ({engine.builder} builder)"
+    return with_engine if engine.kind == "container" else "without a container engine (your code only)"
 
 
 @contextmanager

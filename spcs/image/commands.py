@@ -21,6 +21,11 @@ class Answer:
     out: str
     error: str
 
+    @property
+    def short(self) -> bool:
+        """Does `error` hold all that `follow` passed on?"""
+        return len([line for line in self.out.splitlines() if line.strip()]) <= KEPT_LINES
+
 
 def ask(argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: str = "", timeout: float = 60) -> Answer:
     """Run a short command and keep what it writes; one that hangs or cannot start is an Answer with code -1."""

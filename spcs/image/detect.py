@@ -18,7 +18,7 @@ from spcs.image.oci import OciEngine
 Setting = Literal["auto", "docker", "podman", "none"]
 CLIENTS = ("docker", "podman")
 PROBE_SECONDS = 20
-WITHOUT = "the image is written as an OCI layout and runs as a process on the local account"
+WITHOUT = "the image holds your code only, and the job runs as a plain Python process"
 
 
 def detect(setting: Setting, state: Path, *, local_account: bool) -> Engine:
@@ -73,7 +73,7 @@ def _last_line(text: str) -> str:
 
 def _why_none(silent: dict[str, str]) -> str:
     if not silent:
-        return "no container engine found (docker, podman)"
+        return "no Docker or Podman here"
     return "; ".join(
         f"{program} is installed but its engine does not answer ({why})" for program, why in silent.items()
     )

@@ -70,7 +70,7 @@ class ContainerEngine:
         done = follow(build_argv(self.client, self.builder, build), say, env=build_environment(self.builder))
         image_id = self.find(build.ref) if done.code == 0 else None
         if image_id is None:
-            raise EngineFailed(done.error)
+            raise EngineFailed(done.error, shown=done.short)
         return image_id
 
     def commands_to_push(self, ref: str) -> list[list[str]]:

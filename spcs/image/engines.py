@@ -41,12 +41,14 @@ class LocalImage:
 
 
 class EngineFailed(Exception):
-    """A build, login or push went wrong; `detail` are the engine's last lines. `spcs.image.failures` explains them."""
+    """A build, login or push went wrong; `detail` are the engine's last lines, `shown` tells that the user has just
+    seen all there were. `spcs.image.failures` explains them."""
 
-    def __init__(self, detail: str, unauthorised: bool = False) -> None:
+    def __init__(self, detail: str, unauthorised: bool = False, shown: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.unauthorised = unauthorised
+        self.shown = shown
 
 
 class Engine(Protocol):

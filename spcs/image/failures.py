@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from spcs.errors import BuildFailed
+from spcs.image.engines import EngineFailed
 from spcs.image.inputs import ImagePlan
 from spcs.image.registry import Reference, is_loopback
 
@@ -88,13 +89,14 @@ PUSH = (
 )
 
 
-def of_build(plan: ImagePlan, job: str, engine: str, how: str, detail: str) -> BuildFailed:
-    """The problem that a failed build is; `how` the engine built it, `detail` the last lines of the builder."""
-    known = _known(BUILD, detail)
-    cause = f"\n{known.cause.format(base=plan.base)}" if known else ""
+def of_build(plan: ImagePlan, job: str, engine: str, how: str, failed: EngineFailed) -> BuildFailed:
+    """The problem that a failed build is; `how` the engine built it."""
+    known = _known(BUILD, failed.detail)
+    why = "the builder's own words are above" if failed.shown else failed.detail
+    why += f"\n{known.cause.format(base=plan.base)}" if known else ""
     cure = known.cure if known else f"inv render --job {job}, then read its Dockerfile"
     cure = cure.format(engine=engine, base=plan.base)
-    return BuildFailed(f"the image of job '{job}' could not be built {how}", why=f"{detail}{cause}", fix=cure)
+    return BuildFailed(f"the image of job '{job}' could not be built {how}", why=why, fix=cure)
 
 
 def of_push(ref: str, job: str, detail: str) -> BuildFailed:

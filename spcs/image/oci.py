@@ -54,7 +54,7 @@ class OciEngine:
 
     kind: Kind = "process"
     name = "none"
-    builder = "OCI layout"
+    builder = "none"
 
     def __init__(self, folder: Path, logins: Folder, reason: str) -> None:
         self.folder = folder

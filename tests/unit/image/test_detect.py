@@ -65,12 +65,11 @@ def test_podman_under_the_name_of_docker_is_spoken_to_as_podman(programs: Path, 
     assert engine.commands_to_push("127.0.0.1:1/a/b/c/d:e")[1][:2] == ["docker", "push"]
 
 
-def test_without_any_engine_an_oci_layout_is_written(programs: Path, tmp_path: Path) -> None:
+def test_without_any_engine_python_alone_does(programs: Path, tmp_path: Path) -> None:
     engine = chosen("auto", tmp_path)
     assert (engine.name, engine.kind) == ("none", "process")
     assert engine.reason == (
-        "no container engine found (docker, podman): "
-        "the image is written as an OCI layout and runs as a process on the local account"
+        "no Docker or Podman here: the image holds your code only, and the job runs as a plain Python process"
     )
 
 

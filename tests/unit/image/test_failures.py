@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from spcs.image.commands import follow
+from spcs.image.engines import EngineFailed
 from spcs.image.failures import of_build, of_login, of_push
 from tests.images import make_plan, write_code
 
@@ -24,16 +26,35 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
 )
 def test_failed_build_shows_its_last_lines_and_the_cure(text: str, cause: str, cure: str, tmp_path: Path) -> None:
     write_code(tmp_path)
-    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", f"Step 1/2\n{text}")
+    problem = of_build(
+        make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", EngineFailed(f"Step 1/2\n{text}")
+    )
     assert problem.code == 5
     assert problem.why.startswith(f"Step 1/2\n{text}\n")
     assert cause in problem.why
     assert cure in problem.fix
 
 
+def test_words_that_were_just_said_are_not_said_again(tmp_path: Path) -> None:
+    write_code(tmp_path)
+    failed = EngineFailed("Step 1/2\nexec format error", shown=True)
+    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", failed)
+    assert problem.why.splitlines() == [
+        "the builder's own words are above",
+        "the engine cannot run linux/amd64 programs on this processor",
+    ]
+
+
+@pytest.mark.parametrize(("count", "short"), [(1, True), (20, True), (21, False)])
+def test_a_command_that_says_little_is_known_to(count: int, short: bool) -> None:
+    said: list[str] = []
+    answer = follow(["sh", "-c", f"seq {count}; exit 1"], said.append)
+    assert (answer.code, answer.short, len(said)) == (1, short, count)
+
+
 def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
     write_code(tmp_path)
-    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", "boom")
+    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker (legacy builder)", EngineFailed("boom"))
     assert (problem.why, problem.fix) == ("boom", "inv render --job train, then read its Dockerfile")
 
 
@@ -48,7 +69,7 @@ def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
 )
 def test_cure_is_a_command_of_the_engine_at_hand(text: str, cure: str, tmp_path: Path) -> None:
     write_code(tmp_path)
-    problem = of_build(make_plan(tmp_path), "train", "podman", "with podman (buildah builder)", text)
+    problem = of_build(make_plan(tmp_path), "train", "podman", "with podman (buildah builder)", EngineFailed(text))
     assert cure in problem.fix
     assert "docker " not in problem.fix
 
