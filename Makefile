@@ -6,6 +6,12 @@ ARGS ?=
 INV := .venv/bin/invoke
 WHICH := $(if $(JOB),--job $(JOB))
 
+# The last words of a chain are commands that begin with `inv`, which a terminal finds once .venv is active.
+define chain
+echo 'inv $(strip $(1) $(WHICH))'; $(INV) $(1) $(WHICH); code=$$?; \
+command -v inv >/dev/null || echo 'first: source .venv/bin/activate' >&2; exit $$code
+endef
+
 .PHONY: help run daily steps test venv venv-test clean
 
 help:
@@ -16,16 +22,16 @@ help:
 	@echo 'then: .venv/bin/invoke --list'
 
 run: venv
-	$(INV) setup data build push run $(WHICH)
+	@$(call chain,setup data build push run)
 
 daily: venv
-	$(INV) build push run $(WHICH)
+	@$(call chain,build push run)
 
 # The same steps work one by one, in three lines or in two CI jobs: what they hand on lies in .spcs/.
 steps: venv
 	$(INV) build $(WHICH)
 	$(INV) push $(WHICH)
-	$(INV) run $(WHICH)
+	@$(call chain,run)
 
 test: venv-test
 	.venv/bin/ruff check .

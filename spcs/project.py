@@ -66,7 +66,7 @@ class Project:
             setting = local.ENGINES[running["runtime"]]
         engine = detect(setting, self.receipts, local_account=self.is_local)
         if not self._has_started_local:  # which has said it
-            say(f"engine: {running['reason'] if running else engine.reason}")
+            say(f"engine: {self._runtime(running) if running else engine.reason}")
         return engine
 
     @property
@@ -93,8 +93,16 @@ class Project:
         """Start the local account and say in one line how it runs containers."""
         server = local.up(self.root, self.settings.image.engine)
         self._has_started_local = True
-        say(f"local account: http://{server['host']}:{server['port']}, {server['reason']}")
+        say(f"local account: http://{server['host']}:{server['port']}; {self._runtime(server)}")
         return server
+
+    def _runtime(self, server: Mapping[str, Any]) -> str:
+        """How the local account runs a job, in few words; `inv local.status` has all of them."""
+        if server["runtime"] != "process":
+            return str(server["reason"])
+        if self.settings.image.engine == "none":
+            return "the job runs as a plain Python process (image.engine: none)"
+        return "no Docker or Podman answers here, so the job runs as a plain Python process"
 
 
 def open_project(config: Config, task_file: str) -> Project:

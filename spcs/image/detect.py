@@ -73,7 +73,7 @@ def _last_line(text: str) -> str:
 
 def _why_none(silent: dict[str, str]) -> str:
     if not silent:
-        return "no Docker or Podman here"
+        return "no Docker or Podman is installed here"
     return "; ".join(
         f"{program} is installed but its engine does not answer ({why})" for program, why in silent.items()
     )

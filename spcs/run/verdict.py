@@ -139,7 +139,7 @@ def remedy(
         doubt = "" if out_of_memory(container) else "if it ran out of memory, "
         return f"{doubt}raise jobs.{run.job}.resources.limits.memory in invoke.yaml, or lower the batch size"
     if never_started(container):
-        return f"correct what that names: jobs.{run.job}.command in invoke.yaml, if it is the program"
+        return f"correct jobs.{run.job}.command in invoke.yaml, or whatever else that message names"
     if container.exit_code in (126, 127):
         return f"correct jobs.{run.job}.command in invoke.yaml: the image has no such program, or may not run it"
     return f"correct what the log says, then inv build push run --job {run.job}"

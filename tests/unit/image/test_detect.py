@@ -69,7 +69,8 @@ def test_without_any_engine_python_alone_does(programs: Path, tmp_path: Path) ->
     engine = chosen("auto", tmp_path)
     assert (engine.name, engine.kind) == ("none", "process")
     assert engine.reason == (
-        "no Docker or Podman here: the image holds your code only, and the job runs as a plain Python process"
+        "no Docker or Podman is installed here: "
+        "the image holds your code only, and the job runs as a plain Python process"
     )
 
 
