@@ -100,9 +100,9 @@ class Project:
         """How the local account runs a job, in few words; `inv local.status` has all of them."""
         if server["runtime"] != "process":
             return str(server["reason"])
-        if self.settings.image.engine == "none":
-            return "the job runs as a plain Python process (image.engine: none)"
-        return "no Docker or Podman answers here, so the job runs as a plain Python process"
+        asked = self.settings.image.engine == "none" or "asked for" in server["reason"]
+        why = "as was asked for," if asked else "no Docker or Podman answers here, so"
+        return f"{why} the job runs as a plain Python process"
 
 
 def open_project(config: Config, task_file: str) -> Project:

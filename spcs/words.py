@@ -69,18 +69,25 @@ def _misread(program: Program, error: Exception) -> SettingsProblem:
     if word.startswith("-"):
         flags = [*task.flags, *task.inverse_flags] if task else []
         return SettingsProblem(f"there is no option '{word}'", fix=did_you_mean(word, flags) or manual)
-    if flag := next((x.partition("=")[0] for x in program.argv if x.startswith("--") and x.endswith(f"={word}")), ""):
+    if flag := next((flag for flag in _flags(program) if f"{flag}={word}" in program.argv), ""):
         return _no_value(program, flag)
     names = program.collection.task_names if program.collection else []
     return SettingsProblem(f"there is no task '{word}'", fix=did_you_mean(word, names) or "inv --list")
 
 
+def _flags(program: Program) -> dict[str, str]:
+    """The options that take no value, with what switches them off where something does."""
+    flags: dict[str, str] = {}
+    for context in (program.initial_context, *program.parser.contexts.values()):
+        inverse = {flag: off for off, flag in context.inverse_flags.items()}
+        flags |= {flag: inverse.get(flag, "") for flag, option in context.flags.items() if not option.takes_value}
+    return flags
+
+
 def _no_value(program: Program, flag: str) -> SettingsProblem:
     """Invoke takes the word after the `=` of such an option for a task."""
-    inverse = f"--no-{flag.removeprefix('--')}"
-    known = {name for context in program.parser.contexts.values() for name in context.inverse_flags}
-    fix = f"write {flag}, or {inverse}" if inverse in known else f"write {flag} alone"
-    return SettingsProblem(f"the option '{flag}' takes no value", fix=fix)
+    off = _flags(program)[flag]
+    return SettingsProblem(f"the option '{flag}' takes no value", fix=f"write {flag}" + (f", or {off}" if off else ""))
 
 
 def _one_job(program: Program) -> None:

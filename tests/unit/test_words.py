@@ -73,7 +73,8 @@ def test_an_unknown_task_gets_a_hint_and_exit_code_2(folder: Path) -> None:
             ["setup", "--admin=maybe"],
             "error: the option '--admin' takes no value\n  fix: write --admin, or --no-admin\n",
         ),
-        (["setup", "--json=yes"], "error: the option '--json' takes no value\n  fix: write --json alone\n"),
+        (["setup", "--json=yes"], "error: the option '--json' takes no value\n  fix: write --json\n"),
+        (["push", "--job=xyz", "xyz"], "error: there is no task 'xyz'\n  fix: inv --list\n"),
         (["push", "--job"], "error: the option '--job' needs a value\n  fix: inv --help push\n"),
     ],
 )
