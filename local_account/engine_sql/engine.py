@@ -12,8 +12,8 @@ from local_account.catalog import Path
 from local_account.engine_sql import catalog, names
 from local_account.engine_sql.connections import Connection, Connections, errors
 from local_account.engine_sql.translate import Translated, translate
-from local_account.engine_sql.types import column, from_duckdb
-from local_account.errors import exists, missing
+from local_account.engine_sql.types import column, from_duckdb, on_the_wire
+from local_account.errors import exists, missing, unsupported
 from local_account.sessions import Session
 from local_account.statements import result as wire
 from local_account.statements.result import Column, Result, fixed, status
@@ -51,9 +51,11 @@ class Engine:
 
     def _select(self, cursor: Connection, sql: str, *, arrow: bool) -> Result:
         relation = cursor.sql(sql)
-        columns = [
-            column(name, from_duckdb(str(kind))) for name, kind in zip(relation.columns, relation.types, strict=True)
-        ]
+        kinds = [str(kind) for kind in relation.types]
+        columns = [column(name, from_duckdb(kind)) for name, kind in zip(relation.columns, kinds, strict=True)]
+        sent = [on_the_wire(f"#{place + 1}", kind) for place, kind in enumerate(kinds)]
+        if any(not expression.startswith("#") for expression in sent):
+            relation = relation.project(", ".join(sent))
         reader = relation.to_arrow_reader(_BATCH_ROWS)
         if arrow:
             chunks = results.write(iter(reader), reader.schema, columns, self._results)
@@ -63,7 +65,11 @@ class Engine:
     def _change(self, session: Session, statement: Translated) -> Result:
         if statement.target:
             catalog.need(self.connections.cursor(), statement.target)
+        if statement.overwrite and statement.target in statement.reads:
+            raise unsupported("INSERT OVERWRITE of a table from itself")
         with self.connections.writing(session) as cursor:
+            if statement.overwrite and statement.target:
+                cursor.execute(f"DELETE FROM {names.table(statement.target)}")
             rows = cursor.execute(statement.sql).fetchall()
         if statement.verb == "MERGE":
             actions = [row[0] for row in rows]

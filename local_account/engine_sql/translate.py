@@ -13,6 +13,7 @@ from local_account.catalog import Path
 from local_account.engine_sql import names
 from local_account.engine_sql.information import view
 from local_account.engine_sql.types import Declared, declared
+from local_account.engine_sql.variants import place_elements
 from local_account.errors import unsupported
 from local_account.parse.names import Name
 from local_account.parse.scanner import Kind, scan
@@ -22,7 +23,8 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of clauses that
 
 @dataclass
 class Translated:
-    """`verb` is SELECT, INSERT, UPDATE, DELETE, MERGE, CREATE, DROP or ALTER; `target` is the table that is written."""
+    """`verb` is SELECT, INSERT, UPDATE, DELETE, MERGE, CREATE, DROP or ALTER; `target` is the table that is written,
+    and with `overwrite` emptied before."""
 
     verb: str
     sql: str
@@ -34,6 +36,7 @@ class Translated:
     conditional: bool = False
     temporary: bool = False
     comment: str = ""
+    overwrite: bool = False
 
 
 class _Reader:
@@ -48,6 +51,9 @@ class _Reader:
         if tree is None or isinstance(tree, exp.Command):
             raise unsupported(" ".join(sql.split()[:3]))
         tree = normalize_identifiers(tree, dialect="snowflake")
+        if isinstance(tree, exp.Values):
+            tree = exp.select("*").from_(tree)
+        _name_values(tree)
         verb = _verb(tree)
         if verb == "CREATE":
             return self._create(tree)
@@ -57,7 +63,10 @@ class _Reader:
         target = self._target(tree.this) if verb in ("INSERT", "UPDATE", "DELETE", "MERGE") else None
         if verb == "MERGE":
             tree.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
-        return Translated(verb, self._sql(tree), target=target, reads=self.reads)
+        overwrite = bool(tree.args.get("overwrite"))
+        if overwrite:
+            tree.set("overwrite", False)
+        return Translated(verb, self._sql(tree), target=target, reads=self.reads, overwrite=overwrite)
 
     def _create(self, tree: exp.Expr) -> Translated:
         kind = str(tree.args["kind"]).upper()
@@ -111,6 +120,7 @@ class _Reader:
                 self._place(table, local)
         for call in list(tree.find_all(exp.Func)):
             self._context(call)
+        place_elements(tree)
         for kind in list(tree.find_all(exp.DataType)):
             stored = declared(kind)
             if stored:
@@ -183,9 +193,30 @@ def _name_columns(tree: exp.Expr) -> None:
     for item in first.expressions:
         if not isinstance(item, (exp.Alias, exp.Aliases, exp.Column, exp.Star)):
             text = item.sql(dialect="snowflake")
+            if isinstance(item, exp.Func) and text.isidentifier():
+                text += "()"  # CURRENT_DATE, which DuckDB would take for the column that it is called by
             item = exp.alias_(item, exp.to_identifier(text.upper(), quoted=True))
         named.append(item)
     first.set("expressions", named)
+
+
+def _name_values(tree: exp.Expr) -> None:
+    """Call the columns of `FROM VALUES (…)` COLUMN1, COLUMN2 and so on, as Snowflake does; `$1` is the first."""
+    for values in tree.find_all(exp.Values):
+        alias, select = values.args.get("alias"), values.find_ancestor(exp.Select)
+        if select is None or not isinstance(values.parent, (exp.From, exp.Join)) or (alias and alias.columns):
+            continue
+        columns = [_column(index + 1) for index in range(len(values.expressions[0].expressions))]
+        name = alias.this if alias else exp.to_identifier("VALUES", quoted=True)
+        values.set("alias", exp.TableAlias(this=name, columns=columns))
+        for mark in list(select.find_all(exp.Parameter)):
+            if mark.name.isdigit():
+                inside = isinstance(mark.parent, exp.Column)
+                mark.replace(_column(mark.name) if inside else exp.Column(this=_column(mark.name)))
+
+
+def _column(number: object) -> exp.Identifier:
+    return exp.to_identifier(f"COLUMN{number}", quoted=True)
 
 
 def _columns(tree: exp.Expr) -> dict[str, Declared]:

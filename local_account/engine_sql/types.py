@@ -104,6 +104,14 @@ def from_duckdb(kind: str) -> str:
     }.get(kind, "VARCHAR(16777216)")
 
 
+def on_the_wire(expression: str, kind: str) -> str:
+    """An expression of a DuckDB type -> one that Arrow takes to the wire: arrays and objects travel as JSON texts."""
+    spelled = from_duckdb(kind)
+    if spelled in ("ARRAY", "OBJECT"):
+        return f"to_json({expression})"
+    return f"CAST({expression} AS VARCHAR)" if spelled.startswith("VARCHAR") and kind != "VARCHAR" else expression
+
+
 def column(name: str, snowflake: str, nullable: bool = True) -> Column:
     """A Snowflake type in text -> a column of the wire."""
     base, _, rest = snowflake.partition("(")
