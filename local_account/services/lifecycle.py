@@ -37,6 +37,7 @@ from local_account.services.resolve import read_spec
 log = logging.getLogger("local_account")
 
 NOT_STARTED = "Not started: another container of the job failed"
+START_FAILED = "Encountered fatal error while starting container"
 CANCELED_EARLY = "Canceled before it started"
 STOP_SECONDS = 30
 
@@ -171,11 +172,11 @@ class Services:
             launch = launching.launch(service, spec, node, index, self._surroundings())
             started = self.runtime.start(launch)
         except RuntimeProblem as problem:
-            self._fail_instance(service, index, str(problem))
+            self._fail(self._of_instance(service.id, index), str(problem))
         except Exception as error:
             # Whatever it was, the job must not stay PENDING for ever.
             log.exception("job %s could not be launched", service.path)
-            self._fail_instance(service, index, f"Encountered fatal error while starting container: {error}")
+            self._fail(self._of_instance(service.id, index), f"{START_FAILED}: {error}")
         else:
             for state in self._of_instance(service.id, index):
                 self._run(state, started[state.key.container])
@@ -191,10 +192,9 @@ class Services:
         self._update(running)
         self.runtime.watch(state.key, self._on_exit)
 
-    def _fail_instance(self, service: Service, index: int, message: str) -> None:
-        for state in self._of_instance(service.id, index):
-            failed = replace(state, status=ContainerStatus.FAILED, message=message, ended_on=time.time())
-            self._update(failed)
+    def _fail(self, states: Iterable[ContainerState], message: str) -> None:
+        for state in states:
+            self._update(replace(state, status=ContainerStatus.FAILED, message=message, ended_on=time.time()))
 
     def _may_launch(self, service: Service) -> bool:
         states = self.records.containers(service.id)
@@ -262,10 +262,8 @@ class Services:
                     self._update(replace(state, status=ContainerStatus.TERMINATING, message=STOPPING))
 
     def _give_up(self, service_id: str, message: str) -> None:
-        for state in self.records.containers(service_id):
-            if state.status is ContainerStatus.PENDING:
-                given_up = replace(state, status=ContainerStatus.FAILED, message=message, ended_on=time.time())
-                self._update(given_up)
+        states = self.records.containers(service_id)
+        self._fail([state for state in states if state.status is ContainerStatus.PENDING], message)
 
     def _remove(self, service_id: str) -> None:
         with self._busy_with(service_id):
@@ -273,9 +271,7 @@ class Services:
             self.runtime.remove(service_id)
             left = launching.remove_directory(self._account.root.jobs, service_id)
         if left:
-            log.warning(
-                "%s could not be removed: a container made directories in it that only its user may empty", left
-            )
+            log.warning("%s could not be removed: a container made directories that only its user may empty", left)
         self._busy.pop(service_id, None)
 
     # -- taking up --------------------------------------------------------------------------------------------------
@@ -289,8 +285,11 @@ class Services:
             if begun or all(state.key in seen for state in mine):
                 for state in mine:
                     self._take_up_container(state, seen.get(state.key))
-        if service.cancel:
-            in_background(self._stop, service.id, CANCELED_EARLY)
+        states = self.records.containers(service.id)
+        failed = any(state.status is ContainerStatus.FAILED for state in states)
+        if (service.cancel or failed) and not all(state.ended for state in states):
+            # The server may have died before it had asked the others to end.
+            in_background(self._stop, service.id, CANCELED_EARLY if service.cancel else NOT_STARTED)
         elif self._waiting_instances(service.id):
             self._launch_in_background(service)
 

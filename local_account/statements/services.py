@@ -70,6 +70,7 @@ def execute_job(account: Account, session: Session, wanted: ExecuteJob) -> Resul
     running = compute(account)
     if pool.properties.get("suspended") and pool.properties.get("auto_resume", True):
         account.catalog.update(pool, properties={"suspended": None, "resumed_on": time.time()})
+        running.resume(pool.name)
     running.create(service, containers)
     if wanted.is_async:
         return status(f"Started Snowpark Container Services Job '{service.path.name}'.")

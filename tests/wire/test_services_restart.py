@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +88,24 @@ def test_a_job_whose_keeper_was_killed_is_failed_in_plain_words(account: LocalAc
     again(account)
     assert account.wait(job) == "FAILED"
     assert "its process was lost" in account.containers(job)[0]["message"]
+
+
+def test_a_failure_that_was_noted_as_the_server_died_ends_the_others(account: LocalAccount, flag: Path) -> None:
+    job = account.start(spec(until_gone(str(flag)), until_gone(str(flag))))
+    account.wait_for_line(job, "running")
+    account.wait_for_line(job, "running", "side1")
+    account.kill()
+    with contextlib.closing(sqlite3.connect(account.root / "state.db")) as state, state:
+        state.execute(
+            "UPDATE service_containers SET status = 'FAILED', ended_on = 1 WHERE container = 'side1' AND service_id ="
+            " (SELECT id FROM services WHERE name = ?)",
+            (job,),
+        )
+    again(account)
+    deadline = time.monotonic() + 120
+    while account.containers(job)[0]["last_exit_code"] != 143:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_clean_stop_leaves_jobs_running(account: LocalAccount, flag: Path) -> None:
