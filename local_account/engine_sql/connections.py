@@ -80,7 +80,10 @@ class Connections:
 
     @contextmanager
     def writing(self, session: Session) -> Iterator[Connection]:
-        """A cursor for a change, in the session's open transaction or in one of its own."""
+        """A cursor for a change, in the session's open transaction or in one of its own. SqlError 90232 where the
+        client believes in a transaction that was given up: a part of it alone must not be committed."""
+        if session.id in self._rolled_back:
+            raise _given_up()
         if session.parameters.get("AUTOCOMMIT", "true").lower() == "false":
             self.begin(session.id)
         with self._writer.held_by(session.id, self._wait):
@@ -99,7 +102,9 @@ class Connections:
 
     @contextmanager
     def _transaction(self, session_id: int) -> Iterator[Connection]:
-        transaction = self._open[session_id]
+        transaction = self._open.get(session_id)
+        if transaction is None:
+            raise _given_up()
         transaction.running += 1
         try:
             with errors(), _interruptible(transaction.cursor):
@@ -126,11 +131,7 @@ class Connections:
         """Raises SqlError if the transaction had been given up in the meantime."""
         if session_id in self._rolled_back:
             self._rolled_back.discard(session_id)
-            raise SqlError(
-                90232,
-                "22000",
-                f"The transaction was rolled back: idle for {_IDLE_S:.0f} s while another writer waited.",
-            )
+            raise _given_up()
         self._end(session_id, "COMMIT")
 
     def rollback(self, session_id: int) -> None:
@@ -158,6 +159,11 @@ class Connections:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _given_up() -> SqlError:
+    text = f"The transaction was rolled back: idle for {_IDLE_S:.0f} s while another writer waited."
+    return SqlError(90232, "22000", text)
 
 
 @contextmanager

@@ -56,8 +56,14 @@ def test_an_idle_transaction_gives_way_and_its_session_is_told(
         query.done.result(10)
         assert query.error is None
     assert opened.cursor().execute("SELECT COUNT(*) FROM t").fetchall() == [(1,)]
+    again = run(lambda: insert(opened, 1))
+    again.done.result(10)
+    assert again.error is not None
     with pytest.raises(SqlError, match="rolled back"):
         opened.commit(1)
+    again = run(lambda: insert(opened, 1))
+    again.done.result(10)
+    assert again.error is None
 
 
 def test_a_statement_that_waits_for_the_writer_can_be_canceled(
