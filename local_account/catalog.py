@@ -130,17 +130,18 @@ class Catalog:
         owner: str | None = None,
     ) -> None:
         """Change what is given; `properties` are merged into the present ones, None removes a key."""
-        merged = {**found.properties, **(properties or {})}
-        kept = {key: value for key, value in merged.items() if value is not None}
-        self._state.execute(
-            "UPDATE objects SET properties = ?, comment = ?, owner = ? WHERE id = ?",
-            (
-                json.dumps(kept),
-                found.comment if comment is None else comment,
-                found.owner if owner is None else owner,
-                found.id,
-            ),
-        )
+        with self._state.write() as db:
+            row = self._state.one("SELECT * FROM objects WHERE id = ?", (found.id,))
+            if row is None:
+                return
+            present = _object(row)  # `found` may be older than another session's change
+            merged = {**present.properties, **(properties or {})}
+            kept = {key: value for key, value in merged.items() if value is not None}
+            comment, owner = present.comment if comment is None else comment, present.owner if owner is None else owner
+            db.execute(
+                "UPDATE objects SET properties = ?, comment = ?, owner = ? WHERE id = ?",
+                (json.dumps(kept), comment, owner, found.id),
+            )
 
     def drop(self, kind: str, path: Path, *, if_exists: bool = False) -> bool:
         """Remove it and what is inside it. True if it was there; SqlError 2003 if not, unless `if_exists`."""
