@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 from typing import IO
@@ -14,6 +15,7 @@ import uvicorn
 
 from local_account import credentials
 from local_account.account import VERSION, Account
+from local_account.errors import SqlError
 from local_account.process import Running, ServerProblem, listen, listening, make, server_lock
 from local_account.process import locked as lock
 from local_account.root import Root, Settings, write_whole
@@ -39,7 +41,13 @@ def serve(root: Root, settings: Settings, ready_fd: int | None = None) -> None:
 def _open(root: Root, settings: Settings, port: int) -> Account:
     shutil.rmtree(root.results, ignore_errors=True)  # results do not outlive the server that made them
     root.results.mkdir()
-    account = Account(root, settings, credentials.load(root.credentials))
+    try:
+        account = Account(root, settings, credentials.load(root.credentials))
+    except (SqlError, sqlite3.Error, ValueError, TypeError) as problem:
+        text = " ".join(str(problem).split())
+        raise ServerProblem(
+            f"the state in {root.path} cannot be read ({text}); inv local.reset deletes it and begins a new account"
+        ) from problem
     account.port = port
     account.compute = open_compute(account, settings.runtime)
     return account

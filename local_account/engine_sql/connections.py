@@ -44,9 +44,10 @@ class Connections:
     """Thread-safe. Readers see committed data and never wait; writers, whatever their session, go one after another."""
 
     def __init__(self, file: Path, readable: Path) -> None:
-        """`readable` is the only folder whose files SQL may read."""
+        """`readable` is the only folder whose files SQL may read. SqlError if the database cannot be opened."""
         warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-        self._connection = duckdb.connect(str(file))
+        with errors():
+            self._connection = duckdb.connect(str(file))
         for setting in (
             "TimeZone = 'UTC'",
             "memory_limit = '50%'",  # jobs and their data loaders live on this machine, too

@@ -37,3 +37,17 @@ def test_a_state_folder_of_someone_else_is_said(
     monkeypatch.setenv("SPCS_LOCAL_ROOT", str(tmp_path))
     assert main([command]) == 3
     assert "Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["state.db", "tables/tables.duckdb", "credentials"])
+def test_a_state_that_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    root = Root(tmp_path / ".local")
+    root.make()
+    (root.path / file).write_bytes(b"no database " * 1000)
+    monkeypatch.setenv("SPCS_LOCAL_ROOT", str(root.path))
+    assert main(["up", "--runtime", "process"]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: the state in {root.path} cannot be read (")
+    assert said.count("\n") == 1
