@@ -36,34 +36,39 @@ def kind_of(kind: pa.DataType) -> str:
 def features(part: pa.Table, schema: Schema, into: NDArray[np.float32]) -> None:
     """Fills [rows, F]. Raises Problem for what would be something else than was meant."""
     for feature in schema.features:
-        column, last = part.column(feature.name), feature.first + feature.width
+        column, last = plain(part, feature.name), feature.first + feature.width
         if column.null_count and feature.null == "refuse":
             fix = f"fill them, say what stands for them, or leave the column out: {MEND}"
             raise Problem(f"{feature.name} holds {column.null_count} nulls", fix)
         with np.errstate(over="ignore", invalid="ignore"):
             # In the column's own precision: seconds since 1970 are beyond what float32 tells apart.
-            place = into[:, feature.first : last]
-            place[:] = (values(column, feature) - feature.mean) / feature.deviation
+            target = into[:, feature.first : last]
+            target[:] = (values(column, feature) - feature.mean) / feature.deviation
         if feature.indicator:
             into[:, last] = column.is_null().to_numpy()
-        if not np.isfinite(place).all():
+        if not np.isfinite(target).all():
             raise Problem(f"{feature.name} holds NaN or infinity", f"mend it in the table, or leave it out: {MEND}")
 
 
 def values(column: pa.ChunkedArray, feature: Feature) -> NDArray[Any]:
     """[rows, width]; nulls filled in."""
     if feature.kind == "category":
-        return places(column, feature.name, feature.vocabulary)[:, None] + 1
+        return indices(column, feature.name, feature.vocabulary)[:, None] + 1
     if feature.kind == "vector":
         return vectors(column, feature)
-    plain = seconds(column, column.type) if kind_of(column.type) == "timestamp" else column
-    plain = numbers(plain, feature.name, pa.float64())
-    whole = types.is_integer(column.type) or (types.is_decimal(column.type) and column.type.scale == 0)
-    if whole and (pc.max(pc.abs(plain)).as_py() or 0) > EXACT_IN_FLOAT32:
-        what = f"{feature.name} holds whole numbers beyond 2^24, which float32 rounds"
-        raise Problem(what, f"leave it out if it only names the row, or make it a category: {MEND}")
-    filled: NDArray[Any] = (plain if feature.null == "refuse" else plain.fill_null(feature.null)).to_numpy()
+    refuse_rounding(column, feature.name)
+    scalar = scalars(column, feature.name)
+    filled: NDArray[Any] = (scalar if feature.null == "refuse" else scalar.fill_null(feature.null)).to_numpy()
     return filled[:, None]
+
+
+def scalars(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """As float64, nulls left where they are. Of timestamps and dates: the seconds since 1970; what is finer than a
+    microsecond is dropped."""
+    if kind_of(column.type) != "timestamp":
+        return numbers(column, name, pa.float64())
+    instants = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
+    return pc.divide(instants.cast(pa.float64(), safe=False), 1e6)
 
 
 def vectors(column: pa.ChunkedArray, feature: Feature) -> NDArray[Any]:
@@ -76,8 +81,10 @@ def vectors(column: pa.ChunkedArray, feature: Feature) -> NDArray[Any]:
             lists = column
             if kind_of(column.type) == "text":
                 lists = pc.split_pattern(pc.replace_substring_regex(column, r"[\[\]\s]", ""), ",")
-            flat = pc.list_flatten(lists).cast(pa.float32(), safe=False).to_numpy()
-            widths = pc.list_value_length(lists)
+            items, widths = pc.list_flatten(lists), pc.list_value_length(lists)
+            flat = items.cast(pa.float32(), safe=False).to_numpy()
+            if (np.abs(flat) >= EXACT_IN_FLOAT32).any():  # else the items need no second look, which takes long
+                refuse_rounding(items, feature.name)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise unfit(feature.name, "vectors", f"its type is {column.type}") from error
     if len(wrong := widths.filter(pc.not_equal(widths, feature.width))):
@@ -86,20 +93,33 @@ def vectors(column: pa.ChunkedArray, feature: Feature) -> NDArray[Any]:
     return flat.reshape(-1, feature.width).astype(np.float32, copy=False)
 
 
+def refuse_rounding(column: pa.ChunkedArray, name: str) -> None:
+    """Raises Problem for whole numbers, also in JSON's text, that float32 cannot tell from their neighbours."""
+    kind = column.type
+    if kind_of(kind) == "text":
+        column = column.filter(pc.match_substring_regex(column, r"^-?\d+$")).cast(pa.float64())
+    elif not types.is_integer(kind) and not (types.is_decimal(kind) and kind.scale == 0):
+        return
+    if any(abs(end or 0) > EXACT_IN_FLOAT32 for end in pc.min_max(column).as_py().values()):
+        what = f"{name} holds whole numbers beyond 2^24, which float32 rounds"
+        raise Problem(what, f"make it a category, or leave it out if it only names the row: {MEND}")
+
+
 def labels(part: pa.Table, label: Label) -> NDArray[Any]:
     """[rows] int64, or float32 where the label is a number."""
-    column = refuse_nulls(part, label.name)
+    column = without_nulls(part, label.name)
     if label.vocabulary:
-        found = places(column, label.name, label.vocabulary)
-        if (found < 0).any():
-            stray = column[int(np.argmin(found))].as_py()
+        classes = indices(column, label.name, label.vocabulary)
+        if (classes < 0).any():
+            stray = column[int(np.argmin(classes))].as_py()
             raise Problem(f"{label.name} holds {stray!r}, which its vocabulary does not", "add it: see --columns")
-        return found
+        return classes
     if label.classes == 1:
-        plain: NDArray[Any] = numbers(column, label.name, pa.float64()).to_numpy().astype(np.float32)
-        if not np.isfinite(plain).all():
+        refuse_rounding(column, label.name)
+        amounts: NDArray[Any] = numbers(column, label.name, pa.float64()).to_numpy().astype(np.float32)
+        if not np.isfinite(amounts).all():
             raise Problem(f"{label.name} holds NaN or infinity", "mend it in the table")
-        return plain
+        return amounts
     classes = whole_numbers(part, label.name)
     if (outside := classes[(classes < 0) | (classes >= label.classes)]).size:
         what = f"{label.name} holds {outside[0]}, outside 0..{label.classes - 1}"
@@ -108,14 +128,20 @@ def labels(part: pa.Table, label: Label) -> NDArray[Any]:
 
 
 def whole_numbers(part: pa.Table, name: str) -> NDArray[np.int64]:
-    whole: NDArray[np.int64] = numbers(refuse_nulls(part, name), name, pa.int64()).to_numpy()
+    whole: NDArray[np.int64] = numbers(without_nulls(part, name), name, pa.int64()).to_numpy()
     return whole
 
 
-def refuse_nulls(part: pa.Table, name: str) -> pa.ChunkedArray:
+def without_nulls(part: pa.Table, name: str) -> pa.ChunkedArray:
     if nulls := part.column(name).null_count:
         raise Problem(f"{name} holds {nulls} nulls", "mend it in the table: every row needs one")
-    return part.column(name)
+    return plain(part, name)
+
+
+def plain(part: pa.Table, name: str) -> pa.ChunkedArray:
+    """The column's values themselves, where a file lists them once and numbers them."""
+    column = part.column(name)
+    return column.cast(column.type.value_type) if types.is_dictionary(column.type) else column
 
 
 def numbers(column: pa.ChunkedArray, name: str, kind: pa.DataType) -> pa.ChunkedArray:
@@ -128,24 +154,15 @@ def numbers(column: pa.ChunkedArray, name: str, kind: pa.DataType) -> pa.Chunked
         raise unfit(name, "whole numbers", str(error)) from error
 
 
-def places(column: pa.ChunkedArray, name: str, vocabulary: Sequence[Any]) -> NDArray[np.int64]:
-    """Each value's place in the vocabulary, -1 if it is not there."""
+def indices(column: pa.ChunkedArray, name: str, vocabulary: Sequence[Any]) -> NDArray[np.int64]:
+    """Of each value in the vocabulary; -1 if it is not there."""
     words = pa.array(vocabulary)
     try:
-        found = pc.index_in(column.cast(words.type), value_set=words).fill_null(-1)
+        index = pc.index_in(column.cast(words.type), value_set=words).fill_null(-1)
     except pa.ArrowInvalid as error:
         raise unfit(name, f"what its vocabulary lists ({words.type})", str(error)) from error
-    return np.asarray(found, np.int64)
+    return np.asarray(index, np.int64)
 
 
 def unfit(name: str, expected: str, reason: str) -> Problem:
     return Problem(f"{name} does not hold {expected}: {reason}", f"choose other columns: {MEND}, --label, --row-id")
-
-
-def seconds(times: Any, kind: pa.DataType) -> Any:
-    """Timestamps or dates, a column or an expression of them, as float64 seconds since 1970; what is finer than a
-    microsecond is dropped."""
-    instants = times.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-    return pc.divide(
-        instants.cast(pa.float64(), safe=False), pc.scalar(1e6) if isinstance(times, pc.Expression) else 1e6
-    )

@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.acero as acero
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
 from app.config import Problem
-from app.data.convert import kind_of, seconds
+from app.data.convert import kind_of, plain, scalars
 from app.data.schema import Column
 
 LOAD_FIRST = "load the data (inv data), let this role read it, or name another with --data"
@@ -58,26 +59,13 @@ class Files:
         time: in seconds since 1970."""
         if not self.dataset.count_rows():
             raise Problem(f"{self.data} has no rows", LOAD_FIRST)
-        values = {column.name: self.value(column) for column in columns}
-        means = self.means(values)
-        apart = {name: pc.subtract(value, pc.scalar(means[name])) for name, value in values.items()}
-        squares = self.means({name: pc.multiply(distance, distance) for name, distance in apart.items()})
-        return {name: (means[name], math.sqrt(squares[name])) for name in values}
-
-    def means(self, values: dict[str, pc.Expression]) -> dict[str, float]:
-        steps = [
-            acero.Declaration("scan", acero.ScanNodeOptions(self.dataset, columns=list(values), **BOUNDED)),
-            acero.Declaration("project", acero.ProjectNodeOptions(list(values.values()), list(values))),
-            # Not also its "stddev": that is NaN where all of a piece is null (Arrow 26).
-            acero.Declaration("aggregate", acero.AggregateNodeOptions([(name, "mean", None, name) for name in values])),
-        ]
-        with reading(self.data):
-            (told,) = acero.Declaration.from_sequence(steps).to_table().to_pylist()
-        return {name: math.nan if mean is None else mean for name, mean in told.items()}
-
-    def value(self, column: Column) -> pc.Expression:
-        field, kind = pc.field(column.name), self.dataset.schema.field(column.name).type
-        return seconds(field, kind) if column.kind == "timestamp" else field.cast(pa.float64(), safe=False)
+        moments = {column.name: (0, math.nan, 0.0) for column in columns}
+        for shard in self.shards(list(moments)):
+            part = shard.load()
+            for name, before in moments.items():
+                values = scalars(plain(part, name), name).drop_null().to_numpy()
+                moments[name] = merged(before, values) if len(values) else before
+        return {name: (mean, math.sqrt(squares / max(1, count))) for name, (count, mean, squares) in moments.items()}
 
     def distinct(self, name: str, limit: int) -> list[Any]:
         """The column's values, each once, nulls left out; any `limit` of them if there are more."""
@@ -95,6 +83,19 @@ class Files:
 
     def sizes(self) -> list[dict[str, Any]]:
         return [{"path": str(path), "bytes": path.stat().st_size} for path in self.paths]
+
+
+def merged(moments: tuple[int, float, float], values: NDArray[np.float64]) -> tuple[int, float, float]:
+    """How many values there are, their mean, and the sum of their squared distances to it: of those before and of these
+    together. (Sums of squares would lose all digits of a deviation that is far below the mean.)"""
+    count, mean, squares = moments
+    with np.errstate(over="ignore", invalid="ignore"):
+        here = values.mean()
+        squares += float(np.square(values - here).sum())
+    if not count:
+        return len(values), float(here), squares
+    total, apart = count + len(values), float(here) - mean
+    return total, mean + apart * len(values) / total, squares + apart * apart * count * len(values) / total
 
 
 def files(data: str) -> Files:

@@ -90,6 +90,9 @@ def test_a_vector_takes_as_many_places_as_it_is_wide() -> None:
             [3, 5],
             [4, 6],
         ]
+    floats = [[2.0**30, 0.5]]  # rounded, as all of them are
+    for values in (pa.array(floats), pa.array(["[1073741824.0, 5e-1]"])):
+        assert converted(values, feature) == [[2**30], [0.5]]
     texts = pa.array(["[1, 2]", "[\n  3.0e+00,\n  4\n]"])
     assert converted(texts, feature) == [[1, 3], [2, 4]]
     scaled = Feature("X", "vector", width=2, mean=5.0, deviation=10.0)
@@ -115,6 +118,10 @@ def test_labels_are_classes_words_or_numbers() -> None:
         ([1, 2**24 + 1], NUMERIC, "X holds whole numbers beyond 2^24"),
         ([1, -(2**62)], NUMERIC, "X holds whole numbers beyond 2^24"),
         (pa.array([10**20], pa.decimal128(38, 0)), NUMERIC, "X holds whole numbers beyond 2^24"),
+        (pa.array([2**24 + 1]).dictionary_encode(), NUMERIC, "X holds whole numbers beyond 2^24"),
+        (pa.array([[0, 2**24 + 1]]), Feature("X", "vector", width=2), "X holds whole numbers beyond 2^24"),
+        (["[0, -16777217]"], Feature("X", "vector", width=2), "X holds whole numbers beyond 2^24"),
+        (["[0, 16777217000000000000000]"], Feature("X", "vector", width=2), "X holds whole numbers beyond 2^24"),
         (["a"], NUMERIC, "X does not hold numbers: its type is string"),
         ([1], Feature("X", "vector"), "X does not hold vectors: its type is int64"),
         (["[1, a]"], Feature("X", "vector", width=2), "X does not hold vectors: its type is string"),
@@ -142,6 +149,7 @@ def test_what_would_train_on_something_else_is_refused(values: Any, feature: Fea
         (["1"], 10, (), "Y does not hold numbers: its type is string"),
         (["no", "maybe"], 2, ("no", "yes"), "Y holds 'maybe', which its vocabulary does not"),
         ([float("inf")], 1, (), "Y holds NaN or infinity"),
+        ([2**24 + 1], 1, (), "Y holds whole numbers beyond 2^24"),
     ],
 )
 def test_labels_that_are_none_are_refused(values: Any, classes: int, vocabulary: tuple[str, ...], what: str) -> None:
