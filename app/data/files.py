@@ -44,7 +44,8 @@ class Shard:
 
 
 class Files:
-    """Parquet files with the same columns, in the order given; `data` is what the user calls them."""
+    """Parquet files with the same columns, in the order given, as a `schema.Source`; `data` is what the user calls
+    them."""
 
     def __init__(self, paths: Sequence[Path], data: str) -> None:
         self.paths, self.data = paths, data
@@ -52,11 +53,9 @@ class Files:
             # Without pre_buffer, which would hold all of a file.
             self.dataset = ds.dataset([str(path) for path in paths], format=ds.ParquetFileFormat(pre_buffer=False))
             self.groups = [group for file in self.dataset.get_fragments() for group in file.split_by_row_group()]
-        self.columns = tuple(described(field) for field in self.dataset.schema)
+        self.columns: Sequence[Column] = [described(field) for field in self.dataset.schema]
 
     def measure(self, columns: Sequence[Column]) -> dict[str, tuple[float, float]]:
-        """Mean and deviation (of the whole population, nulls left out; NaN if nothing is left) by column name; of a
-        time: in seconds since 1970."""
         if not self.dataset.count_rows():
             raise Problem(f"{self.data} has no rows", LOAD_FIRST)
         moments = {column.name: (0, math.nan, 0.0) for column in columns}
@@ -68,7 +67,6 @@ class Files:
         return {name: (mean, math.sqrt(squares / max(1, count))) for name, (count, mean, squares) in moments.items()}
 
     def distinct(self, name: str, limit: int) -> list[Any]:
-        """The column's values, each once, nulls left out; any `limit` of them if there are more."""
         found: set[Any] = set()
         with reading(self.data):
             for batch in self.dataset.to_batches(columns=[name], **BOUNDED):

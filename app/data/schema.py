@@ -6,32 +6,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from app.config import Config, Problem, suggestion
 
-if TYPE_CHECKING:
-    from app.data.files import Files
-    from app.data.table import Table
-
-LARGEST = 65_536  # of vocabularies, and of what a vector holds
+MOST_WORDS, WIDEST = 65_536, 2**24  # of a vocabulary; of a vector
 MEND = "see --columns and --features"
-# What --columns may say, and of which kinds of feature.
-WORDS = {
-    "kind": "numeric timestamp boolean category vector",
-    "null": "numeric timestamp boolean category",
-    "indicator": "numeric timestamp boolean category",
-    "mean": "numeric timestamp vector",
-    "deviation": "numeric timestamp vector",
-    "vocabulary": "category label",
-    "width": "vector",
-}
-NULLS = {"category": "refuse, unknown", "boolean": "refuse, or a number"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +32,24 @@ class Column:
     width: int = 1
 
 
+class Source(Protocol):
+    """Where rows come from: files, or a table. Raises Problem for what cannot be read."""
+
+    columns: Sequence[Column]
+
+    def measure(self, columns: Sequence[Column]) -> dict[str, tuple[float, float]]:
+        """Mean and deviation (of the whole population, nulls left out; NaN if nothing is left) by column name; of a
+        time: in seconds since 1970."""
+
+    def distinct(self, name: str, limit: int) -> list[Any]:
+        """The column's values, each once, nulls left out; any `limit` of them if there are more."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """A column as float32 numbers, at `first` and the `width - 1` places behind it: (value - mean) / deviation, or for
-    a category 1 + its place in the vocabulary, 0 for what is not in it. `null` is what stands for a null: "refuse"
-    (there may be none), "unknown" (a category's 0) or a number. `indicator` adds a place: 1 where it was null.
-    Raises Problem for what means nothing.
+    a category 1 + its index in the vocabulary, 0 for what is not in it. `null` is what stands for a null: "refuse"
+    (there may be none), "unknown" (a category's 0) or a number. `indicator` adds a number: 1 where it was null.
     """
 
     name: str
@@ -65,44 +62,20 @@ class Feature:
     deviation: float = 1.0
     vocabulary: Sequence[str | int] = ()
 
-    def __post_init__(self) -> None:
-        category, nulls = self.kind == "category", NULLS.get(self.kind, "refuse, mean, or a number")
-        stands = self.null == "refuse" or (self.null == "unknown" if category else is_number(self.null))
-        rules = {
-            "null": (stands, f"choose from {nulls}"),
-            "indicator": (isinstance(self.indicator, bool), "say true or false"),
-            "mean": (is_number(self.mean), "give a number"),
-            "deviation": (is_number(self.deviation) and self.deviation > 0, "give a number above 0"),
-            "width": (type(self.width) is int and 1 <= self.width <= LARGEST, "say how many numbers it holds"),
-        }
-        for word, (sound, fix) in rules.items():
-            if not sound:
-                raise Problem(f"--columns says {word} {getattr(self, word)!r:.100} of {self.name}", fix)
-        if self.indicator and self.null == "refuse":
-            raise Problem(f"{self.name} has an indicator of nulls, and nulls are refused", 'add "null" to its words')
-        if category:
-            check_vocabulary(self.name, self.vocabulary)
-
     @property
-    def places(self) -> list[str]:
+    def columns(self) -> list[str]:
+        """The names of its numbers."""
         values = [self.name] if self.kind != "vector" else [f"{self.name}[{i}]" for i in range(self.width)]
         return values + [f"{self.name} IS NULL"] * self.indicator
 
 
 @dataclass(frozen=True)
 class Label:
-    """What is learned: a class 0..classes-1, its place in the vocabulary if it has one, or with classes=1 a number."""
+    """What is learned: a class 0..classes-1, its index in the vocabulary if it has one, or with classes=1 a number."""
 
     name: str
     classes: int
     vocabulary: Sequence[str | int] = ()
-
-    def __post_init__(self) -> None:
-        if self.vocabulary:
-            check_vocabulary(self.name, self.vocabulary)
-            if (words := len(self.vocabulary)) != self.classes:
-                what = f"{self.name} has a vocabulary of {words} for {self.classes} classes"
-                raise Problem(what, f"set --classes {words}")
 
 
 @dataclass(frozen=True)
@@ -114,7 +87,7 @@ class Schema:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the F numbers of a row."""
-        return tuple(place for feature in self.features for place in feature.places)
+        return tuple(column for feature in self.features for column in feature.columns)
 
     @property
     def sources(self) -> list[str]:
@@ -132,46 +105,43 @@ def revived(described: Mapping[str, Any]) -> Schema:
     return Schema(described["row_id"], Label(**described["label"]), features)
 
 
-def is_number(said: Any) -> bool:
-    return isinstance(said, (int, float)) and not isinstance(said, bool) and math.isfinite(said)
+# What --columns may say ------------------------------------------------------------------------------------------
 
 
-def check_vocabulary(name: str, said: Any) -> None:
-    alike = isinstance(said, (list, tuple)) and any(all(type(word) is kind for word in said) for kind in (str, int))
-    if not (alike and len(set(said)) == len(said) > 0):
-        what = f"the vocabulary of {name} is {said!r:.100}"
-        raise Problem(what, f"list words, or whole numbers, each once, or leave it out: {MEND}")
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def fixed(source: Files | Table, config: Config) -> Schema:
-    """The whole schema: what the source declares, what --columns says of it, what all the rows together say.
+def is_vocabulary(value: Any) -> bool:
+    alike = isinstance(value, (list, tuple)) and any(all(type(word) is kind for word in value) for kind in (str, int))
+    return alike and len(set(value)) == len(value) > 0
 
-    Raises Problem for a column that is not there or cannot be learned from, and a word that means nothing.
-    """
-    columns, said = {column.name: column for column in source.columns}, spoken(config.columns)
-    others = [name for name in columns if name not in (config.label, config.row_id)]
-    chosen = [name.strip() for name in config.features.split(",")] if config.features else others
-    asked = {"label": [config.label], "row-id": [config.row_id], "features": chosen, "columns": said}
-    for option, names in asked.items():
-        if missing := [name for name in names if name not in columns]:
-            raise Problem(f"{config.data} has no column {missing[0]} (--{option})", suggestion(missing[0], columns))
-    if not chosen:
-        raise Problem(f"{config.data} has no column to learn from", "add columns of numbers beside label and row id")
-    if unused := [name for name in said if name not in (*chosen, config.label)]:
-        raise Problem(f"--columns speaks of {unused[0]}, which is not learned from", "add it to --features")
-    label = Label(config.label, config.classes, **meant(config.label, "label", said.get(config.label, {})))
-    declared = {name: declaration(columns[name], said.get(name, {})) for name in chosen}
-    scalars = {name: words for name, words in declared.items() if words["kind"] in ("numeric", "timestamp")}
-    measured = [columns[name] for name, words in scalars.items() if "mean" in (words.get("null"), words.get("mean"))]
-    measures = source.measure(measured) if measured else {}
-    features: list[Feature] = []
-    for name, words in declared.items():
-        if words["kind"] == "category" and "vocabulary" not in words:
-            words["vocabulary"] = vocabulary(name, source)
-        if name in measures:
-            words |= by_rows(name, words, *measures[name])
-        features.append(Feature(name, first=sum(len(feature.places) for feature in features), **words))
-    return Schema(config.row_id, label, tuple(features))
+
+# The words, the kinds of column that have them, which values mean something, and how to mend others.
+WORDS: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
+    ("kind", "numeric timestamp boolean category vector", lambda kind: True, ""),
+    ("null", "numeric timestamp", lambda it: it in ("refuse", "mean") or is_number(it), "refuse, mean, or a number"),
+    ("null", "boolean", lambda it: it == "refuse" or is_number(it), "refuse, or a number"),
+    ("null", "category", lambda it: it in ("refuse", "unknown"), "refuse, unknown"),
+    ("indicator", "numeric timestamp boolean category", lambda it: isinstance(it, bool), "true, false"),
+    ("mean", "numeric timestamp vector", is_number, "numbers"),
+    ("deviation", "numeric timestamp vector", lambda it: is_number(it) and it > 0, "numbers above 0"),
+    ("width", "vector", lambda it: type(it) is int and 1 <= it <= WIDEST, f"1 to {WIDEST}, how many numbers it holds"),
+    ("vocabulary", "category label", is_vocabulary, "lists of words, or of whole numbers, each once; or leave it out"),
+)
+
+
+def check(name: str, kind: str, said: Mapping[str, Any]) -> None:
+    """Raises Problem for a word that a column of this kind does not have, and for a value that means nothing."""
+    rules = {word: (sound, choices) for word, kinds, sound, choices in WORDS if kind in kinds.split()}
+    for word, value in said.items():
+        if word not in rules:
+            raise Problem(f"--columns says {word!r} of {name} ({kind})", suggestion(word, rules))
+        sound, choices = rules[word]
+        if not sound(value):
+            raise Problem(f"the {word} of {name} is {value!r:.100}", f"choose from {choices}: {MEND}")
+    if said.get("indicator") and said.get("null", "refuse") == "refuse":
+        raise Problem(f"{name} has an indicator of nulls, and nulls are refused", 'add "null" to its words')
 
 
 def spoken(columns: str) -> dict[str, dict[str, Any]]:
@@ -186,11 +156,59 @@ def spoken(columns: str) -> dict[str, dict[str, Any]]:
     return said
 
 
-def meant(name: str, kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    known = [word for word, kinds in WORDS.items() if kind in kinds.split()]
-    if unknown := [word for word in said if word not in known]:
-        raise Problem(f"--columns says {unknown[0]!r} of {name} ({kind})", suggestion(unknown[0], known))
-    return dict(said)
+# What it becomes -------------------------------------------------------------------------------------------------
+
+
+def fixed(source: Source, config: Config) -> Schema:
+    """The whole schema: what the source declares, what --columns says of it, what all the rows together say.
+
+    Raises Problem for a column that is not there or cannot be learned from, and a word that means nothing.
+    """
+    columns, said = {column.name: column for column in source.columns}, spoken(config.columns)
+    chosen = learned_from(columns, said, config)
+    label = labelled(config, said.get(config.label, {}))
+    declared = {name: declaration(columns[name], said.get(name, {})) for name in chosen}
+    measured = [columns[name] for name, words in declared.items() if "mean" in (words.get("null"), words.get("mean"))]
+    measures = source.measure(measured) if measured else {}
+    features, first = list[Feature](), 0
+    for name, words in declared.items():
+        if name in measures:
+            words |= by_rows(name, words, *measures[name])
+        if words["kind"] == "category" and "vocabulary" not in words:
+            words["vocabulary"] = vocabulary(name, source)
+        features.append(Feature(name, first=first, **words))
+        first += len(features[-1].columns)
+    return Schema(config.row_id, label, tuple(features))
+
+
+def learned_from(columns: Mapping[str, Column], said: Mapping[str, Any], config: Config) -> list[str]:
+    """The features' columns. Raises Problem unless all that the settings name is there, and once."""
+    apart = {config.label: "the label", config.row_id: "the row id"}
+    chosen = [name.strip() for name in config.features.split(",") if config.features]
+    chosen = chosen or [name for name in columns if name not in apart]
+    named = {"label": [config.label], "row-id": [config.row_id], "features": chosen, "columns": said}
+    for option, names in named.items():
+        if missing := [name for name in names if name not in columns]:
+            raise Problem(f"{config.data} has no column {missing[0]} (--{option})", suggestion(missing[0], columns))
+    if not chosen:
+        raise Problem(f"{config.data} has no column to learn from", "add columns of numbers beside label and row id")
+    if config.label == config.row_id:
+        raise Problem(f"--label and --row-id both name {config.label}", "name the column to learn with --label")
+    for name in chosen:
+        if name in apart or chosen.count(name) > 1:
+            wrong = f"which is {apart[name]}" if name in apart else "more than once"
+            raise Problem(f"--features names {name}, {wrong}", "list each column to learn from once")
+    if unused := [name for name in said if name not in (*chosen, config.label)]:
+        raise Problem(f"--columns speaks of {unused[0]}, which is not learned from", "add it to --features")
+    return chosen
+
+
+def labelled(config: Config, said: Mapping[str, Any]) -> Label:
+    check(config.label, "label", said)
+    if said and (words := len(said["vocabulary"])) != config.classes:
+        what = f"{config.label} has a vocabulary of {words} for {config.classes} classes"
+        raise Problem(what, f"set --classes {words}")
+    return Label(config.label, config.classes, **said)
 
 
 def declaration(column: Column, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +222,8 @@ def declaration(column: Column, said: Mapping[str, Any]) -> dict[str, Any]:
     possible = {"text": "category", "numeric": "numeric, category"}.get(column.kind, column.kind)
     if kind not in possible.split(", "):
         raise Problem(f"{name} is {column.type} and cannot be of kind {kind!r}", f"choose from {possible}")
-    words = {"kind": kind, "width": column.width} | meant(name, kind, said)
+    check(name, kind, said)
+    words = {"kind": kind, "width": column.width, **said}
     if not words["width"]:
         fix = f'say --columns \'{{"{name}": {{"width": 128}}}}\''
         raise Problem(f"{name} is {column.type}: how many numbers it holds is not declared", fix)
@@ -233,9 +252,13 @@ def steady(mean: float, deviation: float) -> tuple[float, float]:
     return round(mean / unit) * unit, round(deviation / unit) * unit
 
 
-def vocabulary(name: str, source: Files | Table) -> list[Any]:
-    words = source.distinct(name, LARGEST + 1)
-    if len(words) > LARGEST:
-        what = f"{name} holds more than {LARGEST} different values: too many for a category"
+def vocabulary(name: str, source: Source) -> list[Any]:
+    found = source.distinct(name, MOST_WORDS + 1)
+    if len(found) > MOST_WORDS:
+        what = f"{name} holds more than {MOST_WORDS} different values: too many for a category"
         raise Problem(what, f"leave it out, or list those that matter as its vocabulary: {MEND}")
-    return sorted(word if isinstance(word, str) or word != int(word) else int(word) for word in words)
+    # Whole numbers may come as floats or decimals.
+    whole = [not isinstance(word, str) and math.isfinite(word) and word == int(word) for word in found]
+    words = sorted(int(word) if is_whole else word for word, is_whole in zip(found, whole, strict=True))
+    check(name, "category", {"vocabulary": words})
+    return words

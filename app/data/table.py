@@ -32,8 +32,11 @@ KINDS = {
     "TEXT": "text",
     "VECTOR": "vector",
     "BINARY": "vector",
+    "DATE": "timestamp",
+    "TIMESTAMP_NTZ": "timestamp",
+    "TIMESTAMP_LTZ": "timestamp",
+    "TIMESTAMP_TZ": "timestamp",
 }
-TIMES = ("DATE", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ")
 
 
 @contextmanager
@@ -43,8 +46,8 @@ def table(config: Config) -> Iterator[Table]:
 
 
 class Table:
-    """A Snowflake table, through one connection. `values` says by which expression each column is read: one that gives
-    the same numbers in a query's result and in a file.
+    """A Snowflake table as a `schema.Source`, through one connection. `values` says by which expression each column is
+    read: one that gives the same numbers in a query's result and in a file.
     """
 
     def __init__(self, config: Config, connection: Any) -> None:
@@ -57,14 +60,14 @@ class Table:
         if "VECTOR" in [kind for _, kind, _ in described]:  # a result's description leaves out how wide they are
             of_table = self.ask(f"DESCRIBE TABLE {config.data}")
             widths = {row[0]: int(found[1]) for row in of_table if (found := VECTOR.fullmatch(row[1]))}
-        self.columns, self.values = [], dict[str, str]()
-        for name, kind, scale in described:
-            holds = KINDS.get(kind, "timestamp" if kind in TIMES else "")
-            self.columns.append(Column(name, holds, kind, widths.get(name, 0) if holds == "vector" else 1))
-            self.values[name] = value(name, kind, scale)
+        self.columns: Sequence[Column] = [
+            Column(name, holds, kind, widths.get(name, 0) if holds == "vector" else 1)
+            for name, kind, _ in described
+            for holds in [KINDS.get(kind, "")]
+        ]
+        self.values = {name: value(name, kind, scale) for name, kind, scale in described}
 
     def measure(self, columns: Sequence[Column]) -> dict[str, tuple[float, float]]:
-        """As `Files.measure`."""
         # Of doubles: an average of NUMBERs is cut to six decimals.
         wanted = [f"({self.values[column.name]})::FLOAT" for column in columns]
         asked = ["COUNT(*)", *(f"AVG({one}), STDDEV_POP({one})" for one in wanted)]
@@ -75,7 +78,6 @@ class Table:
         return {column.name: (numbers[2 * i], numbers[2 * i + 1]) for i, column in enumerate(columns)}
 
     def distinct(self, name: str, limit: int) -> list[Any]:
-        """As `Files.distinct`."""
         one = quoted(name)
         asked = f"SELECT DISTINCT {one} FROM {self.config.data} WHERE {one} IS NOT NULL LIMIT {limit}"
         return [row[0] for row in self.ask(asked)]
@@ -114,7 +116,7 @@ def value(name: str, kind: str, scale: int) -> str:
     one = quoted(name)
     if kind == "FIXED" and scale:
         return f"{one}::FLOAT"
-    if kind in TIMES:
+    if KINDS.get(kind) == "timestamp":
         return f"DATE_PART(EPOCH_MICROSECOND, {one}{'::TIMESTAMP_NTZ' * (kind == 'DATE')})::FLOAT / 1e6"
     return one
 

@@ -79,7 +79,7 @@ def test_measures_of_groups_add_up_to_those_of_all_rows(write: Write) -> None:
     kept = values[200:][np.arange(200, 1234) % 3 != 0]
     assert measured["X"] == pytest.approx((kept.mean(), kept.std()), rel=1e-9)
     assert math.isnan(measured["Y"][0])
-    assert source.columns == (Column("X", "numeric", "double"), Column("Y", "numeric", "int32"))
+    assert source.columns == [Column("X", "numeric", "double"), Column("Y", "numeric", "int32")]
 
 
 GOOD: dict[str, Any] = {"ROW_ID": [0, 1, 2], "LABEL": [0, 1, 2], "X": [0.5, 1.5, 2.5]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class Answers:
         Column("ZIP", "numeric", "FIXED"),
         Column("FACE", "vector", "VECTOR", 3),
         Column("PICTURE", "vector", "BINARY", 0),
+        Column("PHOTO", "vector", "ARRAY", 224 * 224 * 3),
         Column("DOC", "", "VARIANT"),
     )
     measures = {"AGE": (40.0, 10.0), "SINCE": (1.7e9, 1e6), "ZIP": (5e4, 1e4)}
@@ -81,7 +83,7 @@ def test_columns_may_say_otherwise(settings: Settings, tmp_path: Path) -> None:
     for words in (said, str(tmp_path / "columns.json")):
         age, city, zip_code, picture, since = schema(settings, "AGE,CITY,ZIP,PICTURE,SINCE", words).features
         assert age == Feature("AGE", "numeric", null=40.0, indicator=True)
-        assert age.places == ["AGE", "AGE IS NULL"]
+        assert age.columns == ["AGE", "AGE IS NULL"]
         assert city == Feature("CITY", "category", first=2, null="unknown", vocabulary=["Bonn", "Rome"])
         assert zip_code == Feature("ZIP", "category", first=3, vocabulary=[7, 3])
         assert picture == Feature("PICTURE", "vector", first=4, width=4, deviation=255)
@@ -102,6 +104,9 @@ def test_it_can_be_written_down_whole(settings: Settings) -> None:
 CITY = {"CITY": {"kind": "category"}}
 REFUSED: list[tuple[str, Any, str]] = [
     ("AGE,AGES", "", "has no column AGES (--features)\nfix: did you mean AGE?"),
+    ("AGE,MEMBER,AGE", "", "--features names AGE, more than once"),
+    ("AGE,LABEL", "", "--features names LABEL, which is the label"),
+    ("AGE, ROW_ID", "", "--features names ROW_ID, which is the row id"),
     ("AGE", {"AEG": {}}, "has no column AEG (--columns)\nfix: did you mean AGE?"),
     ("AGE", {"ZIP": {}}, "speaks of ZIP, which is not learned from"),
     ("AGE,CITY", "", "CITY is text (TEXT) without a vocabulary"),
@@ -113,23 +118,26 @@ REFUSED: list[tuple[str, Any, str]] = [
     (
         "AGE",
         {"AGE": {"null": "median"}},
-        "--columns says null 'median' of AGE\nfix: choose from refuse, mean, or a number",
+        "the null of AGE is 'median'\nfix: choose from refuse, mean, or a number",
     ),
     (
         "CITY",
         {"CITY": {"kind": "category", "null": 0}},
-        "--columns says null 0 of CITY\nfix: choose from refuse, unknown",
+        "the null of CITY is 0\nfix: choose from refuse, unknown",
     ),
-    ("MEMBER", {"MEMBER": {"null": "mean"}}, "--columns says null 'mean' of MEMBER"),
+    ("MEMBER", {"MEMBER": {"null": "mean"}}, "the null of MEMBER is 'mean'"),
     ("AGE", {"AGE": {"indicator": True}}, "AGE has an indicator of nulls, and nulls are refused"),
-    ("AGE", {"AGE": {"indicator": 1}}, "--columns says indicator 1 of AGE"),
-    ("AGE", {"AGE": {"deviation": 0}}, "--columns says deviation 0 of AGE"),
-    ("AGE", {"AGE": {"mean": "x"}}, "--columns says mean 'x' of AGE"),
+    ("AGE", {"AGE": {"indicator": 1}}, "the indicator of AGE is 1"),
+    ("AGE", {"AGE": {"deviation": 0}}, "the deviation of AGE is 0"),
+    ("AGE", {"AGE": {"mean": "x"}}, "the mean of AGE is 'x'"),
+    ("PICTURE", {"PICTURE": {"width": 2**24 + 1}}, "the width of PICTURE is 16777217"),
+    ("AGE", {"AGE": {"kind": 5}}, "AGE is FIXED and cannot be of kind 5"),
     ("MEMBER", {"MEMBER": {"mean": 0}}, "--columns says 'mean' of MEMBER (boolean)"),
     ("ZIP", {"ZIP": {"kind": "category", "vocabulary": [1, "2"]}}, "the vocabulary of ZIP is [1, '2']"),
     ("ZIP", {"ZIP": {"kind": "category", "vocabulary": [1, 1]}}, "the vocabulary of ZIP is [1, 1]"),
     ("ZIP", {"ZIP": {"kind": "category", "vocabulary": []}}, "the vocabulary of ZIP is []"),
     ("AGE", {"LABEL": {"vocabulary": ["no"]}}, "LABEL has a vocabulary of 1 for 10 classes\nfix: set --classes 1"),
+    ("AGE", {"LABEL": {"vocabulary": []}}, "the vocabulary of LABEL is []"),
     ("AGE", {"LABEL": {"kind": "numeric"}}, "--columns says 'kind' of LABEL (label)"),
     ("AGE", "{", "--columns cannot be read: "),
     ("AGE", '{"AGE": 1}', "--columns cannot be read: it is not an object of objects"),
@@ -152,6 +160,8 @@ def test_what_means_nothing_is_refused(settings: Settings, features: str, column
         ([], r"the vocabulary of CITY is \[\]"),
         ([str(i) for i in range(70_000)], "CITY holds more than 65536 different values"),
         ([1.5, 2.0], r"the vocabulary of CITY is \[1.5, 2\]"),
+        ([1.0, math.nan], r"the vocabulary of CITY is \[1, nan\]"),
+        ([math.inf], r"the vocabulary of CITY is \[inf\]"),
     ],
 )
 def test_a_vocabulary_that_is_none_is_refused(settings: Settings, words: list[Any], what: str) -> None:
@@ -159,6 +169,24 @@ def test_a_vocabulary_that_is_none_is_refused(settings: Settings, words: list[An
     source.words = {"CITY": words}
     with pytest.raises(Problem, match=what):
         schema(settings, "CITY", CITY, source)
+
+
+def test_whole_numbers_may_come_as_floats_and_decimals(settings: Settings) -> None:
+    source = Answers()
+    source.words = {"ZIP": [decimal.Decimal("20.00"), 5.0, 7]}
+    (made,) = schema(settings, "ZIP", {"ZIP": {"kind": "category"}}, source).features
+    assert made.vocabulary == [5, 7, 20]
+    assert {type(word) for word in made.vocabulary} == {int}
+
+
+def test_a_picture_is_a_vector_however_many_words_a_vocabulary_may_have(settings: Settings) -> None:
+    made = schema(settings, "PHOTO,AGE")
+    assert len(made.columns) == 224 * 224 * 3 + 1
+
+
+def test_label_and_row_id_are_two_columns(settings: Settings) -> None:
+    with pytest.raises(Problem, match="--label and --row-id both name ROW_ID"):
+        schema(settings, "AGE", label="ROW_ID")
 
 
 def test_a_column_without_a_mean_is_refused(settings: Settings) -> None:
