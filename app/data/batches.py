@@ -15,7 +15,7 @@ from torch import Tensor
 from torchdata.nodes import BaseNode, PinMemory, Prefetcher
 
 from app.config import Config
-from app.data.snapshot import Snapshot, shut
+from app.data.snapshot import Snapshot, in_blocks, shut
 from app.runtime import Group
 
 Batch = tuple[Tensor, Tensor]
@@ -78,8 +78,8 @@ class Batches(BaseNode[Batch]):  # type: ignore[misc]  # torchdata carries no ty
 
     def __init__(self, snapshot: Snapshot, config: Config, group: Group, start: int) -> None:
         super().__init__()
-        larger = snapshot.features.nbytes > config.shuffle_gib * 2**30
-        self.order = Order(snapshot.training, config.seed, BLOCK if larger else len(snapshot.training))
+        block = BLOCK if in_blocks(snapshot.features, config) else len(snapshot.training)
+        self.order = Order(snapshot.training, config.seed, block)
         self.snapshot, self.size, self.start = snapshot, config.batch_size, start
         self.part = config.batch_size // group.world
         self.offset = group.rank * self.part

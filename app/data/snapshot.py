@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,14 +30,14 @@ from app.runtime import Group
 
 T = TypeVar("T")
 READERS = 4
-BLOCK = 65_536  # rows looked at together; part of what the fingerprint is
+BLOCK_BYTES = 64 * 2**20  # looked at together
 
 
 @dataclass
 class Snapshot:
     """`features` [N, F] float32 and `labels` [N] int64 (float32 where the label is a number) lie on read-only maps: to
-    be copied, never written. `training` and `held_out` int64 are the rows' places in them, by ascending row id.
-    `manifest` says what all of it is and where it came from.
+    be copied, never written. `training` and `held_out` int64 are positions of rows in them, by ascending row id; of
+    data that is shuffled by blocks, ascending positions. `manifest` says what all of it is and where it came from.
     """
 
     manifest: dict[str, Any]
@@ -49,7 +49,8 @@ class Snapshot:
     def __post_init__(self) -> None:
         self.schema: dict[str, Any] = self.manifest["schema"]
         self.columns: tuple[str, ...] = tuple(self.manifest["columns"])
-        # The same for the same schema and rows, wherever they were read from and in whatever order they came.
+        # The same for the same schema and rows, wherever they were read from and in whatever order they came (but for
+        # data that is shuffled by blocks, whose order is part of it).
         self.fingerprint: str = self.manifest["sha256"]
 
     def __len__(self) -> int:
@@ -107,40 +108,42 @@ def together(group: Group, work: Callable[[], T]) -> list[T]:
 
 
 def pack(plan: Plan, config: Config, folder: Path) -> dict[str, Any]:
-    """Writes features [N, F] row by row, labels [N], ids [N], and the places of the training and the held-out rows,
-    each as a bare file; returns the manifest, which is written beside them last. Raises Problem.
+    """Writes features [N, F] row by row, labels [N], ids [N], and the positions of the training and the held-out rows,
+    each as a bare file; returns the manifest. Raises Problem.
     """
     schema, shards = plan.schema, [shard for shard in plan.shards if shard.rows]
     if not shards:
         raise Problem(f"{config.data} has no rows", LOAD_FIRST)
     awaited(lambda: check_sizes(plan.origin.get("files", [])))
     ends: list[int] = np.cumsum([shard.rows for shard in shards], dtype=np.int64).tolist()
-    rows, label = ends[-1], "float32" if schema.label.classes == 1 else "int64"
-    features = allocated(folder / "features", "float32", rows, len(schema.columns))
-    labels, ids = allocated(folder / "labels", label, rows), allocated(folder / "ids", "int64", rows)
+    total, columns, label = ends[-1], schema.columns, "float32" if schema.label.classes == 1 else "int64"
+    features = allocated(folder / "features", "float32", total, len(columns))
+    labels, ids = allocated(folder / "labels", label, total), allocated(folder / "ids", "int64", total)
 
     def write(item: tuple[int, Shard]) -> None:
         end, shard = item
-        part, place = shard.load(), slice(end - shard.rows, end)
-        convert.features(part, schema, features[place])
-        labels[place] = convert.labels(part, schema.label)
-        ids[place] = convert.whole_numbers(part, schema.row_id)
+        part, rows = shard.load(), slice(end - shard.rows, end)
+        convert.features(part, schema, features[rows])
+        labels[rows] = convert.labels(part, schema.label)
+        ids[rows] = convert.whole_numbers(part, schema.row_id)
 
     first, *others = zip(ends, shards, strict=True)
     write(first)  # alone: connector 4.x can deadlock when two threads decode their first batch together
     if others:
         for_each(write, others)
     pa.default_memory_pool().release_unused()  # Arrow would keep what the shards took
-    manifest = {
-        "rows": rows,
-        "columns": schema.columns,
+    order = ascending(ids, schema.row_id)
+    if in_blocks(features, config):
+        order = None
+    return {
+        "rows": total,
+        "columns": columns,
         "dtypes": {"features": "float32", "labels": label},
         "schema": schema.as_dict(),
         "source": {"data": config.data} | plan.origin,
-        **index(features, labels, ids, schema, config, folder),
+        **split(ids, order, config, folder),
+        "sha256": fingerprint(schema, (ids, features, labels), order),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    return manifest
 
 
 def allocated(path: Path, dtype: str, *shape: int) -> np.memmap[Any, Any]:
@@ -190,39 +193,64 @@ def shut(node: Any) -> None:
         node = inner
 
 
-def index(
-    features: NDArray[Any], labels: NDArray[Any], ids: NDArray[Any], schema: Schema, config: Config, folder: Path
-) -> dict[str, Any]:
-    """Writes the places of the training and of the held-out rows, and goes through all rows once, by id: for their
-    sha256, and for an id that occurs twice. In blocks, as the data may be larger than memory.
-    """
-    starts = range(0, len(ids), BLOCK)
-    # A table's rows come sorted; a file's may not, and then each row costs 8 bytes of memory here.
-    ascending = all((np.diff(ids[start : start + BLOCK + 1]) > 0).all() for start in starts)
-    order = None if ascending else np.argsort(ids, kind="stable")
-    digest = hashlib.sha256(json.dumps(schema.as_dict()).encode())
-    counts, before = {"training": 0, "held_out": 0}, ids[:0]
+def in_blocks(features: Any, config: Config) -> bool:
+    """Whether memory may not hold them: then rows are gone through as they lie, not by id, and disks are read in long
+    runs."""
+    return bool(features.nbytes > config.shuffle_gib * 2**30)
+
+
+def ascending(ids: NDArray[np.int64], name: str) -> NDArray[np.int64] | None:
+    """The order in which the ids ascend; None if they do as they lie, as a table's do. (Of a file's that do not, each
+    costs 8 bytes of memory here.) Raises Problem for an id that occurs twice."""
+    if all((some[1:] > some[:-1]).all() for some in overlapping(ids)):
+        return None
+    order = np.argsort(ids, kind="stable")
+    for some in overlapping(order):
+        if (repeated := ids[some[1:]][ids[some[1:]] == ids[some[:-1]]]).size:
+            raise Problem(f"{name} {repeated[0]} occurs twice", "name a column of unique numbers with --row-id")
+    return order
+
+
+def overlapping(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """In pieces that share the row where they meet."""
+    size = BLOCK_BYTES // rows.itemsize
+    return (rows[start : start + size + 1] for start in range(0, len(rows), size))
+
+
+def split(ids: NDArray[np.int64], order: NDArray[np.int64] | None, config: Config, folder: Path) -> dict[str, int]:
+    """Writes the positions of the training and of the held-out rows, in this order; returns how many they are."""
+    counts = {"training": 0, "held_out": 0}
     with (folder / "training").open("wb") as training, (folder / "held_out").open("wb") as held_out:
-        for start in starts:
-            rows = np.arange(start, min(start + BLOCK, len(ids))) if order is None else order[start : start + BLOCK]
-            block = slice(start, start + BLOCK) if order is None else rows
-            here = np.concatenate([before, ids[block]])
-            if (repeated := here[1:][here[1:] == here[:-1]]).size:
-                what = f"{config.row_id} {repeated[0]} occurs twice"
-                raise Problem(what, "name a column of unique numbers with --row-id")
-            before = here[-1:]
-            for part in (ids[block], features[block], labels[block]):
-                digest.update(part.data)
-            aside = chosen(ids[block], config.held_out)
-            for name, file, places in (("training", training, rows[~aside]), ("held_out", held_out, rows[aside])):
-                file.write(places.tobytes())
-                counts[name] += len(places)
+        for rows in positions(len(ids), ids.itemsize, order):
+            aside = chosen(ids[rows], config.held_out)
+            for name, file, part in (("training", training, rows[~aside]), ("held_out", held_out, rows[aside])):
+                file.write(part.tobytes())
+                counts[name] += len(part)
     if not counts["held_out"]:
         raise Problem(f"none of the {len(ids)} rows is held out", "bring more rows, or raise --held-out")
     if counts["training"] < config.batch_size:
         what = f"{counts['training']} training rows do not fill one batch of {config.batch_size}"
         raise Problem(what, "bring more rows, or lower --batch-size")
-    return {**counts, "sha256": digest.hexdigest()}
+    return counts
+
+
+def fingerprint(schema: Schema, arrays: Iterable[NDArray[Any]], order: NDArray[np.int64] | None) -> str:
+    """The sha256 of the schema and of what all rows hold, in this order."""
+    whole = hashlib.sha256(json.dumps(schema.as_dict()).encode())
+    for array in arrays:
+        digest = hashlib.sha256()
+        for rows in positions(len(array), array.strides[0], order):
+            # A slice of the map is not copied.
+            digest.update((array[rows[0] : rows[-1] + 1] if order is None else array[rows]).data)
+        whole.update(digest.digest())
+    return whole.hexdigest()
+
+
+def positions(count: int, row_bytes: int, order: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
+    """All rows in this order, or as they lie; so many at a time that they take little memory, however wide they are."""
+    size = max(1, BLOCK_BYTES // row_bytes)
+    for start in range(0, count, size):
+        yield np.arange(start, min(start + size, count)) if order is None else order[start : start + size]
 
 
 def chosen(ids: NDArray[np.int64], percent: int) -> NDArray[np.bool_]:
@@ -236,18 +264,18 @@ def chosen(ids: NDArray[np.int64], percent: int) -> NDArray[np.bool_]:
 
 
 def mapped(folder: Path, manifest: dict[str, Any]) -> Snapshot:
-    rows, dtypes = manifest["rows"], manifest["dtypes"]
+    dtypes = manifest["dtypes"]
     return Snapshot(
         manifest,
-        features=file_map(folder / "features", dtypes["features"], rows, len(manifest["columns"])),
-        labels=file_map(folder / "labels", dtypes["labels"], rows),
-        training=file_map(folder / "training", "int64", manifest["training"]),
-        held_out=file_map(folder / "held_out", "int64", manifest["held_out"]),
+        features=file_map(folder / "features", dtypes["features"]).reshape(manifest["rows"], -1),
+        labels=file_map(folder / "labels", dtypes["labels"]),
+        training=file_map(folder / "training", "int64"),
+        held_out=file_map(folder / "held_out", "int64"),
     )
 
 
-def file_map(path: Path, dtype: str, *shape: int) -> Tensor:
+def file_map(path: Path, dtype: str) -> Tensor:
     # Read-only: of a private map that may be written the kernel demands that it would fit into memory.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given (buffer|NumPy array) is not writable")
-        return torch.from_numpy(np.memmap(path, dtype, "r", shape=shape))
+        return torch.from_numpy(np.memmap(path, dtype, "r"))

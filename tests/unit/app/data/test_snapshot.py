@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +20,7 @@ import torch
 from app import data
 from app.config import Config, Problem
 from app.data import snapshot as packing
+from app.data.schema import Label, Schema
 from app.runtime import Group, single
 
 Settings = Callable[..., Config]
@@ -116,18 +119,51 @@ def test_another_value_or_schema_is_another_fingerprint(snapshot: Snapshots) -> 
     assert snapshot(content).fingerprint in prints
 
 
-def test_many_blocks_are_gone_through_as_one(snapshot: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "BLOCK", 7)
+@pytest.mark.parametrize("shuffle_gib", [8, 0])
+def test_many_blocks_are_gone_through_as_one(
+    snapshot: Snapshots, monkeypatch: pytest.MonkeyPatch, shuffle_gib: int
+) -> None:
     ids = np.random.default_rng(1).permutation(200)
-    made = snapshot({"ROW_ID": ids, "X": ids}, columns='{"X": {"mean": 0}}', held_out=50)
-    for places in (made.training, made.held_out):
-        assert (made.features[places, 0].diff() > 0).all()
-    assert sorted(made.training.tolist() + made.held_out.tolist()) == list(range(200))
-    for first, second in ((12, 13), (13, 14)):  # within a block, and where two meet
-        ids = np.arange(200)
-        ids[second] = first
+
+    def made(ids: Any) -> data.Snapshot:
+        content = {"ROW_ID": ids, "X": np.arange(200)}
+        return snapshot(content, columns='{"X": {"mean": 0}}', held_out=50, shuffle_gib=shuffle_gib)
+
+    at_once = made(ids)
+    monkeypatch.setattr(packing, "BLOCK_BYTES", 7 * 20)
+    in_blocks = made(ids)
+    assert in_blocks.fingerprint == at_once.fingerprint
+    for name in ("training", "held_out"):
+        assert torch.equal(getattr(in_blocks, name), getattr(at_once, name))
+    assert sorted(in_blocks.training.tolist() + in_blocks.held_out.tolist()) == list(range(200))
+    for first, second in ((12, 13), (13, 14), (13, 150)):  # within a block, where two meet, and far apart
+        repeated = np.arange(200)
+        repeated[second] = first
         with pytest.raises(Problem, match=f"ROW_ID {first} occurs twice"):
-            snapshot({"ROW_ID": ids, "X": ids})
+            made(repeated)
+
+
+def test_rows_are_gone_through_by_id_or_by_place_where_they_are_many(snapshot: Snapshots) -> None:
+    """By place, disks are read in long runs. The order is then part of what the data is."""
+    ids = np.random.default_rng(1).permutation(200)
+    by_id, by_place = (snapshot({"ROW_ID": ids, "X": ids}, shuffle_gib=limit) for limit in (8, 0))
+    for one in (by_id.training, by_id.held_out):
+        assert (by_id.features[one, 0].diff() > 0).all()
+    for one in (by_place.training, by_place.held_out):
+        assert (one.diff() > 0).all()
+    assert set(by_id.training.tolist()) == set(by_place.training.tolist())
+    assert by_id.fingerprint != by_place.fingerprint
+    assert len({snapshot({"X": np.arange(200)}, shuffle_gib=limit).fingerprint for limit in (8, 0)}) == 1
+
+
+def test_the_fingerprint_takes_little_memory_however_wide_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "BLOCK_BYTES", 2**16)
+    wide, backwards = np.ones((1000, 1000), np.float32), np.arange(1000)[::-1]
+    tracemalloc.start()
+    packing.fingerprint(Schema("ROW_ID", Label("LABEL", 10), ()), [wide], backwards)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 2**15 < peak < 2**18
 
 
 # Held-out rows ---------------------------------------------------------------------------------------------------
