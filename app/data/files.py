@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,10 +100,15 @@ def merged(moments: tuple[int, float, float], values: NDArray[np.float64]) -> tu
 def files(data: str) -> Files:
     """A Parquet file, or all those in a folder and below, in the order of their names."""
     root = Path(data)
-    paths = sorted(root.rglob("*.parquet")) if root.is_dir() else [root]
+    paths = sorted(root.rglob("*.parquet"), key=lambda path: natural(str(path))) if root.is_dir() else [root]
     if not paths:
         raise Problem(f"there is no *.parquet in {data}", "give a Parquet file, a folder of them, or a table's name")
     return Files(paths, data)
+
+
+def natural(name: str) -> list[str | int]:
+    """What to sort names by for data_10 to come after data_9."""
+    return [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", name)]
 
 
 def read(group: Any, names: Sequence[str]) -> pa.Table:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.config import Config, Problem
-from app.data.files import LOAD_FIRST, Files, Shard, files
+from app.data.files import LOAD_FIRST, Files, Shard, files, natural
 from app.data.schema import Schema, fixed, revived, spoken
 from app.data.table import Table, table
 from app.report import say
@@ -57,7 +57,7 @@ def unloaded(source: Table, schema: Schema, config: Config) -> Plan:
         raise Problem("--unload is always, and --output is on no stage", "name its stage location with --stage")
     name = secrets.token_hex(4)
     folder = Path(config.output, "data", name)
-    rows, query = source.unload(schema.sources, f"{config.stage.rstrip('/')}/data/{name}/")
+    rows, query = source.unload(schema.sources, schema.row_id, f"{config.stage.rstrip('/')}/data/{name}/")
     if not rows:
         raise Problem(f"{config.data} has no rows", LOAD_FIRST)
     manifest = {
@@ -65,7 +65,7 @@ def unloaded(source: Table, schema: Schema, config: Config) -> Plan:
         "schema": schema.as_dict(),
         "query_id": query,
         "rows": sum(rows.values()),
-        "files": sorted(rows),
+        "files": sorted(rows, key=natural),
     }
     plan = awaited(lambda: opened(folder, manifest))
     with (folder / MANIFEST).open("x") as file:

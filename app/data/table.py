@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -85,7 +85,7 @@ class Table:
     def shards(self, names: Sequence[str], by: str) -> tuple[list[Shard], str]:
         """These columns of all rows by the column `by`, and the query's id."""
         # Without ORDER BY a query run again may give its rows in another order.
-        self.cursor.execute(f"{self.select(names)} ORDER BY {quoted(by)}")
+        self.cursor.execute(self.select(names, by, {}))
         result = Result(self.config, self.cursor.sfqid, self.cursor.get_result_batches() or [])
         shards = [
             Shard(f"{self.config.data} batch {i}", batch.rowcount, partial(result.read, i))
@@ -93,19 +93,20 @@ class Table:
         ]
         return shards, result.query_id
 
-    def unload(self, names: Sequence[str], place: str) -> tuple[dict[str, int], str]:
-        """Has Snowflake write these columns of all rows as Parquet files to `place`, an empty folder of a stage.
-        Returns the rows of each file by its name, and the query's id."""
-        vectors = {column.name for column in self.columns if column.type == "VECTOR"} & set(names)
-        query = self.select(names, {name: f"{quoted(name)}::ARRAY" for name in vectors})  # Parquet holds its JSON
-        target = place.replace("'", "''")
+    def unload(self, names: Sequence[str], by: str, place: str) -> tuple[dict[str, int], str]:
+        """Has Snowflake write these columns of all rows as Parquet files to `place`, an empty folder of a stage, by the
+        column `by`: then they need not be put in order here. (Snowflake does not promise how it shares rows out to
+        several files; nothing but speed rests on it.) Returns the rows of each file by its name, and the query's id.
+        """
+        as_json = {one.name: f"{quoted(one.name)}::ARRAY" for one in self.columns if one.type == "VECTOR"}
+        target, query = place.replace("'", "''"), self.select(names, by, as_json)  # Parquet has no vectors
         options = f"FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE DETAILED_OUTPUT = TRUE MAX_FILE_SIZE = {FILE_BYTES}"
         written = self.ask(f"COPY INTO '{target}' FROM ({query}) {options}")
         return {name.rpartition("/")[2]: rows for name, _, rows in written}, self.cursor.sfqid
 
-    def select(self, names: Sequence[str], instead: dict[str, str] | None = None) -> str:
-        values = self.values | (instead or {})
-        return f"SELECT {', '.join(f'{values[name]} AS {quoted(name)}' for name in names)} FROM {self.config.data}"
+    def select(self, names: Sequence[str], by: str, instead: Mapping[str, str]) -> str:
+        wanted = ", ".join(f"{instead.get(name, self.values[name])} AS {quoted(name)}" for name in names)
+        return f"SELECT {wanted} FROM {self.config.data} ORDER BY {quoted(by)}"
 
     def ask(self, statement: str) -> list[Sequence[Any]]:
         answer: list[Sequence[Any]] = self.cursor.execute(statement).fetchall()

@@ -68,6 +68,25 @@ print(opened(connection="mine", output=output + "2", stage=stage + "2", resume=o
     assert last == "True"
 
 
+def test_files_are_written_by_row_id(at: Desk, tmp_path: Path) -> None:
+    """Whatever the order of the table's rows: data larger than memory is shuffled by runs of the files."""
+    stage, output = mounted(at, "by_id")
+    script = f"""
+import torch
+from app import data
+from app.config import Config
+from app.runtime import single
+config = Config(data="BACKWARDS", connection="mine", unload="always", stage={stage!r}, output={output!r}, shuffle_gib=0)
+made = data.open_snapshot(config, single())
+print(torch.equal(made.features.argsort(0)[:, 0], torch.arange(1797)))
+"""
+    at.account.query(
+        "CREATE TABLE DB.S.BACKWARDS AS SELECT ROW_ID, LABEL, ROW_ID AS X FROM DB.S.DIGITS ORDER BY ROW_ID DESC"
+    )
+    done = on_the_desk(at, tmp_path, "", "-c", script)
+    assert (done.code, done.stderr, done.stdout) == (0, "", "True\n"), done
+
+
 RANK = """
 import json, os, sys
 import torch, torch.distributed as dist

@@ -6,12 +6,13 @@ import json
 import math
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -187,6 +188,22 @@ def test_files_that_another_machine_wrote_are_waited_for(tmp_path: Path) -> None
     assert looks == [0, 1]
     with pytest.raises(Problem, match=r"there is no .*late of 5 bytes\nfix: "):
         awaited(lambda: check_sizes([{"path": str(path), "bytes": 5}]), within=0)
+
+
+def test_files_of_a_table_are_read_in_the_order_they_were_written(settings: Settings, tmp_path: Path) -> None:
+    """By the numbers in their names, of which the tenth is behind the ninth."""
+    names = [f"data_{thread}_0_{number}.snappy.parquet" for thread in (0, 1, 10) for number in range(12)]
+
+    class Written:
+        def unload(self, names_: Sequence[str], by: str, place: str) -> tuple[dict[str, int], str]:
+            folder = tmp_path / "output" / "data" / place.rstrip("/").rpartition("/")[2]
+            folder.mkdir(parents=True)
+            for i, name in enumerate(names):
+                pq.write_table(pa.table({"ROW_ID": [i], "LABEL": [0], "X": [float(i)]}), folder / name)
+            return dict.fromkeys(sorted(names), 1), "query"
+
+    made = unloaded(Written(), plain("X"), settings(stage="@stage"))  # type: ignore[arg-type]  # enough of a table
+    assert [shard.load()["ROW_ID"].to_pylist() for shard in made.shards] == [[i] for i in range(len(names))]
 
 
 def test_a_table_is_not_written_to_a_stage_that_nobody_named(settings: Settings) -> None:
