@@ -25,42 +25,44 @@ BLOCK, WINDOW = 4096, 64  # rows in a block that is read in one go; blocks whose
 
 
 class Order:
-    """Each epoch's order of the `places` [N] int64, made from the seed and the epoch's number.
+    """Each epoch's order of the row positions `rows` [N] int64, made from the seed and the epoch's number.
 
-    Blocks of places are permuted, then the rows of each window of blocks. For data larger than memory: disks are read
-    in long runs, and neither the order nor the rows of more than a window are held. One block of all is a permutation.
+    Blocks of them are permuted, then the rows of each window of blocks. For data larger than memory: disks are read in
+    long runs, and neither the order nor the rows of more than a window are held. One block of all is a permutation.
     """
 
-    def __init__(self, places: Tensor, seed: int, block: int, window: int = WINDOW) -> None:
-        self.places, self.seed, self.block, self.window = places, seed, block, window
+    def __init__(self, rows: Tensor, seed: int, block: int, window: int = WINDOW) -> None:
+        self.rows, self.seed, self.block, self.window = rows, seed, block, window
         self.epoch = self.opened = -1
 
     def __call__(self, epoch: int, first: int, last: int) -> Tensor:
         """Those that come first..last-1 in the epoch."""
         if epoch != self.epoch:
-            total = len(self.places)
-            blocks = permutation(-(-total // self.block), self.seed, epoch).tolist()
-            starts = [number * self.block for number in blocks]
-            self.windows = [starts[i : i + self.window] for i in range(0, len(starts), self.window)]
-            # Where each ends; the one block that is shorter than the others may be in any of them.
-            sizes = (sum(min(self.block, total - start) for start in window) for window in self.windows)
-            self.ends = list(accumulate(sizes))
-            self.epoch, self.opened = epoch, -1
-        parts = []
+            self.begin(epoch)
+        pieces = []
         while first < last:
             number = bisect_right(self.ends, first)
             start = self.ends[number - 1] if number else 0
             if number != self.opened:
                 self.open(number)
-            parts.append(self.rows.index_select(0, self.mixed[first - start : last - start]))
+            pieces.append(self.here.index_select(0, self.mixed[first - start : last - start]))
             first = self.ends[number]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def begin(self, epoch: int) -> None:
+        total = len(self.rows)
+        blocks = permutation(-(-total // self.block), self.seed, epoch).tolist()
+        starts = [number * self.block for number in blocks]
+        self.windows = [starts[i : i + self.window] for i in range(0, len(starts), self.window)]
+        # Where each ends; the one block that is shorter than the others may be in any of them.
+        self.ends = list(accumulate(sum(min(self.block, total - start) for start in window) for window in self.windows))
+        self.epoch, self.opened = epoch, -1
 
     def open(self, number: int) -> None:
-        blocks = [self.places[start : start + self.block] for start in self.windows[number]]
-        self.rows = torch.cat(blocks) if len(blocks) > 1 else blocks[0]  # one is not copied: it may be all places
+        blocks = [self.rows[start : start + self.block] for start in self.windows[number]]
+        self.here = torch.cat(blocks) if len(blocks) > 1 else blocks[0]  # one is not copied: it may be all rows
         self.mixed = torch.empty(0)  # not to have two of them in memory
-        self.mixed = permutation(len(self.rows), self.seed, self.epoch, number)
+        self.mixed = permutation(len(self.here), self.seed, self.epoch, number)
         self.opened = number
 
 
@@ -81,8 +83,8 @@ class Batches(BaseNode[Batch]):  # type: ignore[misc]  # torchdata carries no ty
         block = BLOCK if in_blocks(snapshot.features, config) else len(snapshot.training)
         self.order = Order(snapshot.training, config.seed, block)
         self.snapshot, self.size, self.start = snapshot, config.batch_size, start
-        self.part = config.batch_size // group.world
-        self.offset = group.rank * self.part
+        self.share = config.batch_size // group.world
+        self.offset = group.rank * self.share
         self.per_epoch = len(snapshot.training) // config.batch_size
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
@@ -92,7 +94,7 @@ class Batches(BaseNode[Batch]):  # type: ignore[misc]  # torchdata carries no ty
     def next(self) -> Batch:
         epoch, number = divmod(self.batch, self.per_epoch)
         first = number * self.size + self.offset
-        rows = self.order(epoch, first, first + self.part)
+        rows = self.order(epoch, first, first + self.share)
         self.batch += 1
         return self.snapshot.features.index_select(0, rows), self.snapshot.labels.index_select(0, rows)
 

@@ -42,19 +42,19 @@ def member(rank: int, world: int) -> Group:
 
 # By rows, and by blocks.
 ORDERS = pytest.mark.parametrize(
-    "order", [lambda places, seed: Order(places, seed, len(places)), lambda places, seed: Order(places, seed, 7, 3)]
+    "order", [lambda rows, seed: Order(rows, seed, len(rows)), lambda rows, seed: Order(rows, seed, 7, 3)]
 )
 
 
 @ORDERS
 def test_an_epoch_has_each_row_once_whatever_the_batches(order: Any) -> None:
-    for rows in (1, 6, 7, 20, 21, 22, 62, 63, 64, 100):
-        places = torch.arange(rows) * 2
-        whole = order(places, 5)(3, 0, rows)
-        assert sorted(whole.tolist()) == places.tolist()
-        again = order(places, 5)
+    for count in (1, 6, 7, 20, 21, 22, 62, 63, 64, 100):
+        rows = torch.arange(count) * 2
+        whole = order(rows, 5)(3, 0, count)
+        assert sorted(whole.tolist()) == rows.tolist()
+        again = order(rows, 5)
         for size in (1, 5, 8, 30):
-            parts = [again(3, first, min(first + size, rows)) for first in range(0, rows, size)]
+            parts = [again(3, first, min(first + size, count)) for first in range(0, count, size)]
             assert torch.cat(parts).tolist() == whole.tolist()
 
 
@@ -165,6 +165,14 @@ def test_the_ranks_share_the_held_out_rows_without_one_left_out_or_doubled(
         parts = [list(data.held_out(snapshot, member(rank, world), rows=10)) for rank in range(world)]
         assert max(len(batch[0]) for part in parts for batch in part) <= 10
         assert [n for part in parts for batch in part for n in numbers_of(batch)] == snapshot.held_out.tolist()
+
+
+def test_a_rank_may_have_no_held_out_row(counted: Callable[[int], data.Snapshot]) -> None:
+    snapshot = counted(40)
+    assert 0 < len(snapshot.held_out) < 7
+    parts = [list(data.held_out(snapshot, member(rank, 7))) for rank in range(7)]
+    assert [] in parts
+    assert [n for part in parts for batch in part for n in numbers_of(batch)] == snapshot.held_out.tolist()
 
 
 def test_batches_alone_can_be_saved_and_set_back(counted: Callable[[int], data.Snapshot], settings: Settings) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from snowflake.connector.errors import Error
 
 from app import data
 from app.config import Config, Problem
+from app.data import table
 from app.data.files import Shard, files
 from app.data.plan import Plan, awaited, check_sizes, unloaded
 from app.data.schema import Column, Feature, Label, Schema
@@ -118,6 +121,30 @@ def test_data_that_would_train_on_something_else_is_refused(
 def test_a_short_shard_is_refused(content: pa.Table | None) -> None:
     with pytest.raises(Problem, match=r"DIGITS batch 3 holds (0|500) rows of 1000"):
         Shard("DIGITS batch 3", 1000, lambda: content).load()
+
+
+class Batch(SimpleNamespace):
+    """A batch of a result, behind a link that has expired."""
+
+    def to_arrow(self) -> pa.Table:
+        raise Error("expired")
+
+
+def test_a_result_that_is_another_by_now_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = SimpleNamespace(
+        query_result=lambda query: None, get_results_from_sfqid=None, get_result_batches=lambda: [Batch(rowcount=2)]
+    )
+    again.close = lambda: None
+    monkeypatch.setattr(table, "connect", lambda config: SimpleNamespace(cursor=lambda: again, close=lambda: None))
+    with pytest.raises(Problem, match="query 01-abc now has another result") as problem:
+        table.Result(settings(data="DIGITS"), "01-abc", [Batch(rowcount=3)]).read(0)
+    assert problem.value.code == 1
+
+
+def test_a_table_without_rows_is_not_waited_for(settings: Settings) -> None:
+    empty: Any = SimpleNamespace(unload=lambda *_: ({}, "01-abc"))
+    with pytest.raises(Problem, match="EMPTY has no rows"):
+        unloaded(empty, plain("X"), settings(data="EMPTY", stage="@stage"))
 
 
 def test_the_first_shard_is_read_alone_and_the_others_by_threads(settings: Settings, tmp_path: Path) -> None:

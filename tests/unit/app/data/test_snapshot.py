@@ -239,6 +239,22 @@ def test_what_one_process_cannot_read_ends_all_of_them(python: Python, settings:
     assert "rank 0: " in said[1]
 
 
+def test_nodes_that_have_read_different_rows_are_refused(settings: Settings) -> None:
+    class Two(Group):
+        """The first of two nodes; the second packs something else."""
+
+        def gather(self, item: Any) -> list[Any]:
+            if not isinstance(item, tuple):
+                return [item, item]
+            packed, told = item
+            other = (packed[0], packed[1] | {"sha256": "other"}) if isinstance(packed, tuple) else packed
+            return [item, (other, told)]
+
+    with pytest.raises(Problem, match="the nodes have read different rows") as problem:
+        data.open_snapshot(settings(), Two(0, 0, 2, torch.device("cpu")))
+    assert problem.value.code == 1
+
+
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(settings: Settings) -> None:
     with pytest.raises(Problem, match="a batch of 64 rows cannot be shared out evenly to 3 processes"):
         data.open_snapshot(settings(), Group(0, 0, 3, torch.device("cpu")))
