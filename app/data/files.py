@@ -22,7 +22,6 @@ from app.data.convert import kind_of, plain, scalars
 from app.data.schema import Column
 
 LOAD_FIRST = "load the data (inv data), let this role read it, or name another with --data"
-BOUNDED = {"batch_readahead": 2, "fragment_readahead": 1}  # what is in memory at a time
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ class Files:
     def distinct(self, name: str, limit: int) -> list[Any]:
         found: set[Any] = set()
         with reading(self.data):
-            for batch in self.dataset.to_batches(columns=[name], **BOUNDED):
+            # What is read ahead would be held in memory.
+            for batch in self.dataset.to_batches(columns=[name], batch_readahead=2, fragment_readahead=1):
                 found |= set(pc.unique(batch.column(0)).drop_null().to_pylist())
                 if len(found) >= limit:
                     break

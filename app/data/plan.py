@@ -81,7 +81,7 @@ def kept(config: Config) -> Plan | None:
                 manifest = json.loads(path.read_text())
                 if manifest["settings"] == deciding(config):
                     return opened(path.parent, manifest)
-            except (OSError, ValueError, LookupError, Problem) as error:
+            except (OSError, ValueError, LookupError, TypeError, Problem) as error:
                 say(note=f"{path.parent} is passed over: {str(error).splitlines()[0]}")
     return None
 

@@ -30,7 +30,7 @@ from app.runtime import Group
 
 T = TypeVar("T")
 READERS = 4
-BLOCK_BYTES = 64 * 2**20  # looked at together
+BLOCK_BYTES = 64 * 2**20  # of rows that are looked at together
 
 
 @dataclass
@@ -132,9 +132,8 @@ def pack(plan: Plan, config: Config, folder: Path) -> dict[str, Any]:
     if others:
         for_each(write, others)
     pa.default_memory_pool().release_unused()  # Arrow would keep what the shards took
-    order = ascending(ids, schema.row_id)
-    if in_blocks(features, config):
-        order = None
+    by_id = ascending(ids, schema.row_id)
+    order = None if in_blocks(features, config) else by_id
     return {
         "rows": total,
         "columns": columns,
@@ -200,28 +199,29 @@ def in_blocks(features: Any, config: Config) -> bool:
 
 
 def ascending(ids: NDArray[np.int64], name: str) -> NDArray[np.int64] | None:
-    """The order in which the ids ascend; None if they do as they lie, as a table's do. (Of a file's that do not, each
-    costs 8 bytes of memory here.) Raises Problem for an id that occurs twice."""
-    if all((some[1:] > some[:-1]).all() for some in overlapping(ids)):
+    """The order in which the ids ascend, 8 bytes of memory each; None if they do as they lie, as a table's do. Raises
+    Problem for an id that occurs twice."""
+
+    def neighbours(order: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
+        for piece in pieces(ids):
+            overlapping = slice(piece.start, piece.stop + 1)
+            yield ids[overlapping if order is None else order[overlapping]]
+
+    if all((here[1:] > here[:-1]).all() for here in neighbours(None)):
         return None
     order = np.argsort(ids, kind="stable")
-    for some in overlapping(order):
-        if (repeated := ids[some[1:]][ids[some[1:]] == ids[some[:-1]]]).size:
+    for here in neighbours(order):
+        if (repeated := here[1:][here[1:] == here[:-1]]).size:
             raise Problem(f"{name} {repeated[0]} occurs twice", "name a column of unique numbers with --row-id")
     return order
-
-
-def overlapping(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """In pieces that share the row where they meet."""
-    size = BLOCK_BYTES // rows.itemsize
-    return (rows[start : start + size + 1] for start in range(0, len(rows), size))
 
 
 def split(ids: NDArray[np.int64], order: NDArray[np.int64] | None, config: Config, folder: Path) -> dict[str, int]:
     """Writes the positions of the training and of the held-out rows, in this order; returns how many they are."""
     counts = {"training": 0, "held_out": 0}
     with (folder / "training").open("wb") as training, (folder / "held_out").open("wb") as held_out:
-        for rows in positions(len(ids), ids.itemsize, order):
+        for piece in pieces(ids):
+            rows = np.arange(piece.start, piece.stop) if order is None else order[piece]
             aside = chosen(ids[rows], config.held_out)
             for name, file, part in (("training", training, rows[~aside]), ("held_out", held_out, rows[aside])):
                 file.write(part.tobytes())
@@ -239,18 +239,16 @@ def fingerprint(schema: Schema, arrays: Iterable[NDArray[Any]], order: NDArray[n
     whole = hashlib.sha256(json.dumps(schema.as_dict()).encode())
     for array in arrays:
         digest = hashlib.sha256()
-        for rows in positions(len(array), array.strides[0], order):
-            # A slice of the map is not copied.
-            digest.update((array[rows[0] : rows[-1] + 1] if order is None else array[rows]).data)
+        for piece in pieces(array):
+            digest.update(array[piece if order is None else order[piece]].data)
         whole.update(digest.digest())
     return whole.hexdigest()
 
 
-def positions(count: int, row_bytes: int, order: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
-    """All rows in this order, or as they lie; so many at a time that they take little memory, however wide they are."""
-    size = max(1, BLOCK_BYTES // row_bytes)
-    for start in range(0, count, size):
-        yield np.arange(start, min(start + size, count)) if order is None else order[start : start + size]
+def pieces(array: NDArray[Any]) -> Iterator[slice]:
+    """All rows, about 64 MiB of them at a time, however wide they are."""
+    size = max(1, BLOCK_BYTES // array.strides[0])
+    return (slice(start, min(start + size, len(array))) for start in range(0, len(array), size))
 
 
 def chosen(ids: NDArray[np.int64], percent: int) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from app import data
 from app.config import Config, Problem
 from app.data import table
 from app.data.files import Shard, files
-from app.data.plan import Plan, awaited, check_sizes, unloaded
+from app.data.plan import Plan, awaited, check_sizes, kept, unloaded
 from app.data.schema import Column, Feature, Label, Schema
 from app.data.snapshot import for_each, pack
 from app.runtime import single
@@ -139,6 +139,17 @@ def test_a_result_that_is_another_by_now_is_refused(settings: Settings, monkeypa
     with pytest.raises(Problem, match="query 01-abc now has another result") as problem:
         table.Result(settings(data="DIGITS"), "01-abc", [Batch(rowcount=3)]).read(0)
     assert problem.value.code == 1
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "{}", '{"settings": 1}'])
+def test_files_without_a_sound_manifest_are_nothing(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], manifest: str
+) -> None:
+    folder = tmp_path / "output" / "data" / "1a2b"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(manifest)
+    assert kept(settings(data="DIGITS")) is None
+    assert manifest == '{"settings": 1}' or "is passed over" in capsys.readouterr().out  # of other settings: silently
 
 
 def test_a_table_without_rows_is_not_waited_for(settings: Settings) -> None:
