@@ -4,7 +4,6 @@ as int8 in one batch and int32 in the next. What does not fit is refused, never 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow.types as types
 from numpy.typing import NDArray
 
 from app.config import Problem
-from app.data.schema import MEND, Feature, Label, Schema
+from app.data.schema import MEND, Feature, Label, Schema, kind_by
 
 EXACT_IN_FLOAT32 = 2**24
 # The kind of a column (see schema.Column), by what Arrow calls its type.
@@ -29,8 +28,7 @@ KINDS = {
 
 
 def kind_of(kind: pa.DataType) -> str:
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    return next((name for name, pattern in KINDS.items() if re.fullmatch(pattern, str(kind))), "")
+    return kind_by(KINDS, str(kind.value_type if types.is_dictionary(kind) else kind))
 
 
 def features(part: pa.Table, schema: Schema, into: NDArray[np.float32]) -> None:

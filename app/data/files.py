@@ -127,7 +127,5 @@ def reading(data: str) -> Iterator[None]:
 
 
 def described(field: pa.Field) -> Column:
-    kind, width = kind_of(field.type), 1
-    if kind == "vector":
-        width = getattr(field.type, "list_size", 0) or (field.type.byte_width if "fixed" in str(field.type) else 0)
-    return Column(field.name, kind, str(field.type), width)
+    width = getattr(field.type, "list_size", 0) or (field.type.byte_width if "fixed" in str(field.type) else 0)
+    return Column(field.name, kind_of(field.type), str(field.type), width)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,13 +24,18 @@ MEND = "see --columns and --features"
 class Column:
     """A column of the source. `kind` is that of the feature it can be: empty for what cannot be learned from, and
     "text" for what only --columns can make a category. `type` is the source's own word for it; `width` is how many
-    numbers it holds, 0 if that is not declared.
+    numbers a vector holds, 0 if that is not declared.
     """
 
     name: str
     kind: str
     type: str
-    width: int = 1
+    width: int = 0
+
+
+def kind_by(patterns: Mapping[str, str], type: str) -> str:
+    """The kind whose pattern is that of the type; empty if there is none."""
+    return next((kind for kind, pattern in patterns.items() if re.fullmatch(pattern, type)), "")
 
 
 class Source(Protocol):
@@ -47,7 +53,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Feature:
-    """A column as float32 numbers, at `first` and the `width - 1` places behind it: (value - mean) / deviation, or for
+    """A column as float32 numbers, the one at `first` and the `width - 1` behind it: (value - mean) / deviation, or for
     a category 1 + its index in the vocabulary, 0 for what is not in it. `null` is what stands for a null: "refuse"
     (there may be none), "unknown" (a category's 0) or a number. `indicator` adds a number: 1 where it was null.
     """
@@ -223,11 +229,11 @@ def declaration(column: Column, said: Mapping[str, Any]) -> dict[str, Any]:
     if kind not in possible.split(", "):
         raise Problem(f"{name} is {column.type} and cannot be of kind {kind!r}", f"choose from {possible}")
     check(name, kind, said)
-    words = {"kind": kind, "width": column.width, **said}
-    if not words["width"]:
+    words = {"kind": kind, **said}
+    if kind == "vector" and not words.setdefault("width", column.width):
         fix = f'say --columns \'{{"{name}": {{"width": 128}}}}\''
         raise Problem(f"{name} is {column.type}: how many numbers it holds is not declared", fix)
-    if column.width not in (0, words["width"]):
+    if column.width not in (0, words.get("width")):
         raise Problem(f"{name} holds {column.width} numbers a row, not {words['width']}", "mend --columns")
     if kind in ("numeric", "timestamp") and not {"mean", "deviation"} & words.keys():
         words["mean"] = "mean"

@@ -20,22 +20,18 @@ import pyarrow as pa
 
 from app.config import Config, Problem
 from app.data.files import LOAD_FIRST, Shard
-from app.data.schema import Column
+from app.data.schema import Column, kind_by
 
 NO_WAREHOUSE = 606  # Snowflake's error number
 FILE_BYTES = 256 * 2**20  # the largest that is written; Snowflake's own 16 MB would make thousands of a large table
 VECTOR = re.compile(r"VECTOR\(\w+, ?(\d+)\)")
+# The kind of a column (see schema.Column), by what the connector calls its type.
 KINDS = {
-    "FIXED": "numeric",
-    "REAL": "numeric",
-    "BOOLEAN": "boolean",
-    "TEXT": "text",
-    "VECTOR": "vector",
-    "BINARY": "vector",
-    "DATE": "timestamp",
-    "TIMESTAMP_NTZ": "timestamp",
-    "TIMESTAMP_LTZ": "timestamp",
-    "TIMESTAMP_TZ": "timestamp",
+    "numeric": "FIXED|REAL",
+    "boolean": "BOOLEAN",
+    "timestamp": "DATE|TIMESTAMP_.+",
+    "text": "TEXT",
+    "vector": "VECTOR|BINARY",
 }
 
 
@@ -61,9 +57,7 @@ class Table:
             of_table = self.ask(f"DESCRIBE TABLE {config.data}")
             widths = {row[0]: int(found[1]) for row in of_table if (found := VECTOR.fullmatch(row[1]))}
         self.columns: Sequence[Column] = [
-            Column(name, holds, kind, widths.get(name, 0) if holds == "vector" else 1)
-            for name, kind, _ in described
-            for holds in [KINDS.get(kind, "")]
+            Column(name, kind_by(KINDS, kind), kind, widths.get(name, 0)) for name, kind, _ in described
         ]
         self.values = {name: value(name, kind, scale) for name, kind, scale in described}
 
@@ -117,7 +111,7 @@ def value(name: str, kind: str, scale: int) -> str:
     one = quoted(name)
     if kind == "FIXED" and scale:
         return f"{one}::FLOAT"
-    if KINDS.get(kind) == "timestamp":
+    if kind_by(KINDS, kind) == "timestamp":
         return f"DATE_PART(EPOCH_MICROSECOND, {one}{'::TIMESTAMP_NTZ' * (kind == 'DATE')})::FLOAT / 1e6"
     return one
 
