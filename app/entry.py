@@ -146,9 +146,9 @@ def pass_on_signals(agent: ElasticAgent) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(worker.id, number)
 
-    def ask(*_: object) -> None:
+    def ask(number: int, _: object) -> None:
         if any(worker.global_rank < 0 for worker in agent.get_worker_group().workers):
-            os._exit(runtime.PREEMPTED)
+            os._exit(128 + number)
         while any(worker.id is None for worker in agent.get_worker_group().workers):
             time.sleep(0.01)
         send(signal.SIGTERM)
@@ -168,7 +168,8 @@ def blamed(failures: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
 
     Processes whose peer is gone fail with 1, or are aborted, or end as they are told to, or hang and are killed later.
     """
-    weights = {runtime.FAILED: 1, -signal.SIGABRT: 1, runtime.PREEMPTED: 2, -signal.SIGTERM: 3}
+    told = dict.fromkeys((-signal.SIGTERM, 128 + signal.SIGTERM), 3)
+    weights = {runtime.FAILED: 1, -signal.SIGABRT: 1, runtime.PREEMPTED: 2, **told}
     first = min(second for _, _, second in failures)
     soon = [(weights.get(code, 0), rank, code) for rank, code, second in failures if second <= first + 1]
     _, rank, code = min(soon)

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -155,10 +154,11 @@ def seed(generators: Sequence[torch.Generator], seed: int, step: int, rank: int)
         generator.manual_seed((seed * 1_000_003 + step * 8_191 + rank) % 2**32)
 
 
-class Stop(threading.Event):
-    """Set by SIGTERM, SIGUSR1 or Ctrl-C. Before `training` there is nothing to save, and they end the process."""
+class Stop:
+    """Set by SIGTERM, SIGUSR1 or Ctrl-C. Before `training` they end the process, with the code that says so: PREEMPTED
+    would promise a checkpoint."""
 
-    training = False
+    told = training = False
 
     def listen(self) -> Stop:
         for number in SIGNALS:
@@ -167,10 +167,13 @@ class Stop(threading.Event):
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         if not self.training:
-            sys.exit(PREEMPTED)
-        self.set()
+            sys.exit(128 + number)
+        self.told = True
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # the second Ctrl-C leaves at once
+
+    def is_set(self) -> bool:
+        return self.told
 
 
 def cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

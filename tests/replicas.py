@@ -49,7 +49,7 @@ STARTER = """
 import os, signal, sys
 
 for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-    signal.signal(number, lambda *_: sys.exit(75))  # as python -m app does before anything else
+    signal.signal(number, lambda number, _: sys.exit(128 + number))  # as python -m app does before anything else
 
 from app import entry
 from app.config import Config, Problem

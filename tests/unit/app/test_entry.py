@@ -176,7 +176,7 @@ def test_sigterm_before_the_others_are_there_ends_at_once(start: Start) -> None:
     line(alone, "replica=0")
     wait_for_listener(port)
     alone.send_signal(signal.SIGTERM)
-    assert alone.wait(timeout=10) == 75
+    assert alone.wait(timeout=10) == 143
 
 
 def test_replicas_that_do_not_meet_say_so(start: Start) -> None:
@@ -197,6 +197,8 @@ def test_replicas_that_do_not_meet_say_so(start: Start) -> None:
         ([(0, 75, 10), (1, 75, 11)], (0, 75)),
         ([(0, 75, 10), (1, 1, 11)], (1, 1)),
         ([(0, -15, 10), (1, 75, 10)], (1, 75)),
+        ([(0, 143, 10), (1, 2, 10)], (1, 2)),
+        ([(0, 143, 10), (1, 143, 11)], (0, 143)),
     ],
 )
 def test_the_blame_is_on_the_rank_that_says_most(failures: list[tuple[int, int, int]], expected: object) -> None:

@@ -123,7 +123,7 @@ def test_a_signal_ends_the_process_before_training_and_is_a_flag_later() -> None
         stop = Stop().listen()
         with pytest.raises(SystemExit) as left:
             signal.raise_signal(signal.SIGTERM)
-        assert left.value.code == 75
+        assert left.value.code == 143
         stop.training = True
         signal.raise_signal(signal.SIGUSR1)
         assert stop.is_set()
