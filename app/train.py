@@ -55,7 +55,7 @@ def run(config: Config, stop: Stop, group: Group) -> int:
         if code == runtime.DONE:
             trainer.finish(rows=rows, held_out_rows=held_out, seconds=time.perf_counter() - started)
         else:
-            log.say(stopped_at=trainer.at.step, exit_code=code)
+            log.say(stopped_at=trainer.saved, exit_code=code)
         group.barrier()  # leave together: torchrun ends the others as soon as one has left
     return code
 
@@ -114,8 +114,9 @@ class Trainer:
         self.autocast = torch.autocast(group.device.type, torch.bfloat16) if self.reduced else nullcontext()
         self.generators = runtime.generators(group.device)
         # Those of the earlier run are only read.
-        self.places = [Path(place, "checkpoints") for place in (log.output, config.resume) if place]
-        self.writer = checkpoint.Writer(self.places[0], config.keep, log.note, log.publish_logs)
+        own, earlier = log.output / "checkpoints", Path(config.resume, "checkpoints") if config.resume else None
+        self.places = [own, earlier] if earlier else [own]
+        self.writer = checkpoint.Writer(own, config.keep, log.note, log.publish_logs, earlier)
         self.saved = self.began = 0  # the steps of the last checkpoint, and where this process began
         self.zero, self.one = torch.tensor([0.0, 1.0], device=group.device)
         # Each step's sum of the rows' losses and norm of the gradient; to read them at once would stall the device.
@@ -135,7 +136,10 @@ class Trainer:
             if last:
                 return runtime.DONE
             if self.advance(batches, stop) and at.step < config.steps:
-                self.save()
+                if self.writer.late():
+                    self.log.note("the last checkpoint is still being written: there is no time for another")
+                else:
+                    self.save()
                 return runtime.PREEMPTED
 
     def advance(self, batches: data.Stream, stop: Stop) -> bool:
@@ -251,18 +255,24 @@ class Trainer:
         at, self.saved = self.at, self.at.step
         if self.group.rank == 0:
             facts: dict[str, Any] = {"config": asdict(self.config), "data": self.snapshot.fingerprint}
-            facts |= {"measured": at.measured, "processes": self.group.world, "torch": str(torch.__version__)}
+            facts |= {
+                "measured": report.plain(at.measured),
+                "processes": self.group.world,
+                "torch": str(torch.__version__),
+            }
             state = {"progress": asdict(at), "metrics": self.log.kept.read_text(), "model": self.model.state_dict()}
             self.writer.save(at.step, facts | state | {"optimizer": self.optimizer.state_dict()}, at.best, **facts)
 
     def resume(self) -> None:
         """Goes on exactly where the newest whole checkpoint was made, if there is one. Raises Problem if it can't."""
         config, log = self.config, self.log
-        found = checkpoint.restore(self.places, log.note) if self.group.rank == 0 else None
-        if not (state := self.group.broadcast_object(found)):
+        found = checkpoint.newest(self.places, log.note) if self.group.rank == 0 else None
+        # Each process reads the file: to send all of the state would take it through the memory of the GPUs.
+        if not (folder := self.group.broadcast_object(found and found[0])):
             if config.resume:
                 log.say(note=f"{config.resume} holds no whole checkpoint: this run starts anew")
             return
+        state = checkpoint.loaded(found[1] if found else checkpoint.read(folder))
         fix = f"choose another --output, or remove {log.output} to start anew"
         if differing := changes(config, state["config"], fixed=True):
             raise Problem(f"{log.output} holds a run of other settings: {'; '.join(differing)}", fix)
@@ -296,6 +306,8 @@ class Trainer:
             log.publish("model.safetensors", report.model_file(self.model.state_dict(), self.config, schema))
             if best := checkpoint.restore(self.places, log.note, at.best):
                 log.publish("best.safetensors", report.model_file(best["model"], self.config, schema))
+            else:
+                log.note(f"there is no best.safetensors: no checkpoint of step {at.best} is left")
             if self.image:
                 features, labels = next(data.held_out(self.snapshot, self.group))
                 shown = report.predictions(self.image, features, labels, self.infer(features).cpu(), schema)

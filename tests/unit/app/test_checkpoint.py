@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -103,9 +104,9 @@ def test_a_name_is_never_used_again(save: Save, tmp_path: Path) -> None:
     broken = save(200)
     (broken / "manifest.json").unlink()
     again, more = save(200), save(200)
-    assert names(tmp_path) == [broken.name, again.name, more.name]
     assert broken.name == "step-000200"
-    assert not (broken / "manifest.json").exists()
+    assert len({broken.name, again.name, more.name}) == 3
+    assert names(tmp_path) == [again.name, more.name]
     assert restored(tmp_path) == (200, [])
 
 
@@ -124,6 +125,24 @@ def test_pruning_keeps_the_saved_one_those_before_it_and_the_best(save: Save, tm
     assert names(tmp_path) == ["step-000200", "step-000400", "step-000500", "step-000600"]
     save(700, best=700, keep=2)
     assert names(tmp_path) == ["step-000600", "step-000700"]
+
+
+def test_what_is_no_whole_checkpoint_is_removed_and_not_counted(save: Save, tmp_path: Path) -> None:
+    """After a crash there may be several; the older whole ones are what is left if the newest is damaged, too."""
+    for step in (100, 200, 300, 400):
+        save(step)
+    for step in (300, 400):
+        (tmp_path / "checkpoints" / f"step-000{step}" / "manifest.json").unlink()
+    save(500, best=400, keep=3)
+    assert names(tmp_path) == ["step-000100", "step-000200", "step-000500"]
+
+
+def test_a_folder_of_another_name_is_none_of_ours(save: Save, tmp_path: Path) -> None:
+    for name in ("step-old", "step-"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    save(100, keep=2)
+    assert restored(tmp_path) == (100, [])
+    assert (tmp_path / "checkpoints" / "step-old").exists()
 
 
 def test_pruning_leaves_what_was_passed_over_and_what_was_restored(save: Save, tmp_path: Path) -> None:
@@ -161,6 +180,19 @@ def test_a_snapshot_is_a_copy_in_memory_that_is_used_again() -> None:
     assert other["weights"].tolist() == [1] * 5
 
 
+def test_only_copies_that_are_waited_for_are_left_to_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only CUDA's: MPS would copy on while the state is written."""
+    asked, copy = list[bool](), torch.Tensor.copy_
+
+    def seen(self: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+        asked.append(non_blocking)
+        return copy(self, source, non_blocking)
+
+    monkeypatch.setattr(torch.Tensor, "copy_", seen)
+    checkpoint.snapshot(torch.ones(2))
+    assert asked == [False]
+
+
 def test_what_changes_after_a_save_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The write is held back until the state has gone on."""
     went_on = threading.Event()
@@ -182,6 +214,49 @@ def test_what_changes_after_a_save_is_not_in_it(tmp_path: Path, monkeypatch: pyt
     found = checkpoint.restore([tmp_path], pytest.fail)
     assert found
     assert found["weights"][0] == 5
+
+
+def test_it_is_told_when_one_more_save_would_take_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container has 30 seconds. The clock is turned on while a write is under way."""
+    may_end, now = threading.Event(), [0.0]
+    monkeypatch.setattr(checkpoint, "prune", lambda *_: may_end.wait(30))
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    said = list[str]()
+    with closing(checkpoint.Writer(tmp_path, 2, said.append)) as writer:
+        writer.save(1, state(1))
+        assert not writer.late()
+        now[0] = 15
+        assert not writer.late()
+        now[0] = 21
+        assert writer.late()
+        may_end.set()
+        writer.wait()
+        assert not writer.late()
+        assert said == ["the checkpoint took 21 s to write; a container that is stopped has 30"]
+        may_end.clear()
+        writer.save(2, state(2))
+        assert writer.late()
+        may_end.set()
+
+
+def test_the_best_checkpoint_is_taken_over_from_an_earlier_run(save: Save, tmp_path: Path) -> None:
+    best, later, said = save(30), tmp_path / "later", list[str]()
+    save(35)
+    (later / best.name).mkdir(parents=True)  # of a process that was killed while it did this
+    for step in (40, 50, 60):
+        with closing(checkpoint.Writer(later, 2, pytest.fail, earlier=tmp_path / "checkpoints")) as writer:
+            writer.save(step, state(step), best=30)
+    assert [checkpoint.order(folder)[0] for folder in checkpoint.ordered(later)] == [30, 50, 60]
+    found = checkpoint.restore([later], pytest.fail, 30)
+    assert found
+    assert found["step"] == 30
+
+    (best / "state.pt").unlink()
+    with closing(checkpoint.Writer(tmp_path / "last", 2, said.append, earlier=tmp_path / "checkpoints")) as writer:
+        for step in (40, 50):
+            writer.save(step, state(step), best=30)
+    assert said[0].startswith("checkpoint step-000030 passed over: ")
+    assert said[1:] == [f"{tmp_path}/checkpoints no longer holds the best checkpoint, of step 30"]
 
 
 def test_a_write_that_fails_comes_up_at_the_next_call(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +58,31 @@ def test_the_best_model_is_found_in_the_earlier_run(settings: Settings, tmp_path
     best = json.loads((whole / "metrics.json").read_text())["best_step"]
     assert go(replace(config, output=str(earlier)), StopAfter(best + 12)) == 75
     assert go(replace(config, output=str(later), resume=str(earlier))) == 0
-    assert not (later / "checkpoints" / f"step-{best:06d}").exists()
     assert same(model(later, "best"), model(whole, "best"))
     assert not same(model(later, "best"), model(later))
+
+
+def test_the_best_model_outlives_two_runs_that_found_no_better_one(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With this rate the best is soon behind them. The last run has nothing of the first any more."""
+    config = settings(steps=400, eval_every=5, save_every=1000, patience=6, learning_rate=0.2, warmup=0)
+    whole, first, second, third, fourth = (tmp_path / name for name in ("whole", "one", "two", "three", "four"))
+    assert go(replace(config, output=str(whole))) == 0
+    best = json.loads((whole / "metrics.json").read_text())["best_step"]
+    assert go(replace(config, output=str(first)), StopAfter(best + 12)) == 75
+    assert go(replace(config, output=str(second), resume=str(first)), StopAfter(5)) == 75
+    shutil.rmtree(first)
+    assert go(replace(config, output=str(third), resume=str(second))) == 0
+    assert json.loads((third / "metrics.json").read_text())["best_step"] == best
+    assert same(model(third, "best"), model(whole, "best"))
+    assert same(model(third), model(whole))
+
+    shutil.rmtree(second / "checkpoints" / f"step-{best:06d}")
+    capsys.readouterr()
+    assert go(replace(config, output=str(fourth), resume=str(second))) == 0
+    assert f"there is no best.safetensors: no checkpoint of step {best} is left" in capsys.readouterr().out
+    assert not (fourth / "best.safetensors").exists()
 
 
 def test_an_earlier_run_without_a_whole_checkpoint_is_noted_and_the_run_starts_anew(

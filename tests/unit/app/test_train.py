@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 import app.model
+from app import checkpoint
 from app.config import Config, Problem
 from tests.training import StopAfter, go, metrics, model, same
 
@@ -77,6 +78,24 @@ def test_a_finished_run_started_again_only_measures(settings: Settings, tmp_path
     assert go(settings(steps=5), StopAfter(1)) == 0
     after = json.loads((tmp_path / "output" / "metrics.json").read_text())
     assert {**after, "seconds": 0} == {**before, "seconds": 0}
+
+
+def test_a_loss_that_is_not_a_number_leaves_manifests_that_are_json(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.model, "loss", lose(9, 9))  # the one that is measured
+    assert go(settings(steps=8, eval_every=20)) == 0
+    (manifest,) = (tmp_path / "output").glob("checkpoints/*/manifest.json")
+    assert json.loads(manifest.read_text(), parse_constant=pytest.fail)["measured"]["held_out_loss"] is None
+
+
+def test_who_is_stopped_while_a_checkpoint_is_written_has_that_one(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint.Writer, "late", lambda _: True)
+    assert go(settings(steps=40, save_every=10), StopAfter(13)) == 75
+    assert "the last checkpoint is still being written" in capsys.readouterr().out
+    assert [folder.name for folder in checkpoint.ordered(tmp_path / "output" / "checkpoints")] == ["step-000010"]
 
 
 def lose(step: int, until: int) -> Callable[..., torch.Tensor]:
