@@ -107,6 +107,8 @@ def choose_device(config: Config, local_rank: int, world: int) -> torch.device:
     there = torch.accelerator.current_accelerator(check_available=True)
     if config.device not in ("auto", "cpu", there.type if there else ""):
         raise Problem(f"--device is {config.device}, and there is none", "choose auto or cpu")
+    if config.device == "mps" and world > 1:
+        raise Problem(f"--device is mps, which is for one process, and there are {world}", "choose --processes 1")
     if config.device == "cpu" or not there or (there.type == "mps" and world > 1):
         return torch.device("cpu")
     # A launcher may show each process one device only, whatever its rank.
@@ -143,8 +145,11 @@ def peak_flops(device: torch.device, reduced: bool) -> float | None:
 
 def generators(device: torch.device) -> list[torch.Generator]:
     """Those that dropout draws from."""
-    own = {"cuda": lambda: torch.cuda.default_generators[device.index], "mps": torch.mps._get_default_mps_generator}
-    return [torch.default_generator, *([own[device.type]()] if device.type in own else [])]
+    if device.type == "cuda":
+        return [torch.default_generator, torch.cuda.default_generators[device.index]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]
 
 
 def seed(generators: Sequence[torch.Generator], seed: int, step: int, rank: int) -> None:

@@ -102,6 +102,13 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
         runtime.choose_device(Config(device=device), 0, 1)
 
 
+def test_mps_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("mps"))
+    with pytest.raises(Problem, match="--device is mps, which is for one process, and there are 2"):
+        runtime.choose_device(Config(device="mps"), 0, 2)
+    assert runtime.choose_device(Config(), 0, 2) == torch.device("cpu")
+
+
 def test_precision_is_only_lowered_by_itself_where_it_is_faster() -> None:
     cpu = torch.device("cpu")
     chosen = [runtime.reduced_precision(Config(precision=word), cpu) for word in ("auto", "fp32", "bf16")]
