@@ -6,12 +6,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
-import struct
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -19,14 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from app import checkpoint
 from app.config import Config, Problem
-
-SHOWN, ACROSS, FRAME = 64, 8, 3  # pictures in all, in a row, and the pixels around each
-RIGHT, WRONG = (70, 70, 70), (230, 40, 40)
 
 
 class Report:
@@ -67,21 +60,35 @@ class Report:
         self.show({"note": text} if self.rank == 0 else {"note": text, "rank": self.rank})
 
     def show(self, values: Mapping[str, Any], passing: bool = False) -> None:
-        text = line(values)
         if self.format == "json":
-            text = json.dumps({"body": text, "attributes": plain(values)})
-        start, end = "\n" if self.rewritten and not passing else "", "\n"
-        if self.format == "terminal" and passing:
-            start, text, end = "\r", text[: shutil.get_terminal_size().columns - 1] + "\x1b[K", ""
-        self.rewritten = not end
-        # Flushed at once: behind a pipe, as in a container, Python would hold back kilobytes of it.
-        print(start + text, end=end, flush=True)
+            write(json.dumps({"body": line(values), "attributes": plain(values)}) + "\n")
+        elif self.format == "terminal":
+            self.show_on_terminal(line(values), passing)
+        else:
+            write(line(values) + "\n")
+
+    def show_on_terminal(self, text: str, passing: bool) -> None:
+        if passing:
+            write("\r" + text[: shutil.get_terminal_size().columns - 1] + "\x1b[K")
+        else:
+            write("\n" * self.rewritten + text + "\n")
+        self.rewritten = passing
 
     def publish(self, name: str, content: Any) -> None:
         """Puts a file on the output volume, in the place of what was there: bytes as they are, all else as JSON."""
         if self.rank == 0:
             text = content if isinstance(content, bytes) else json.dumps(content, indent=1).encode()
             checkpoint.publish(self.output / name, text)
+
+    def publish_results(
+        self, config: Config, models: Mapping[str, Any], schema: Mapping[str, Any], result: Mapping[str, Any]
+    ) -> None:
+        """What is of use after the run; metrics.json comes last, so where it is, all of it is."""
+        for name, weights in models.items():
+            self.publish(f"{name}.safetensors", model_file(weights, config, schema))
+        self.publish("schema.json", schema)
+        self.publish("MODEL_CARD.md", card(config, schema, result))
+        self.publish("metrics.json", plain(result))
 
     def publish_logs(self) -> None:
         """As far as they have come."""
@@ -92,8 +99,7 @@ class Report:
                 self.publish(str(file.relative_to(self.local.name)), file.read_bytes())
 
     def close(self) -> None:
-        if self.rewritten:
-            print(flush=True)
+        write("\n" * self.rewritten)
         if self.board:
             self.board.close()
         self.local.cleanup()
@@ -113,7 +119,12 @@ def writable(output: Path) -> Path:
 
 def say(**values: Any) -> None:
     """For what happens before and around the training."""
-    print(line(values), flush=True)
+    write(line(values) + "\n")
+
+
+def write(text: str) -> None:
+    """Flushed at once: behind a pipe, as in a container, Python would hold back kilobytes of it."""
+    print(text, end="", flush=True)
 
 
 def guarded(main: Callable[[Sequence[str]], int]) -> int:
@@ -168,69 +179,3 @@ def card(config: Config, schema: Mapping[str, Any], result: Mapping[str, Any]) -
 
 def table(values: Mapping[str, Any]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {shown(value)} |" for name, value in values.items())])
-
-
-def image_shape(config: Config, columns: int) -> tuple[int, ...]:
-    """Height, width and colours of the picture that a row is; nothing if --image does not say so. Raises Problem."""
-    if not config.image:
-        return ()
-    found = re.fullmatch(r"(\d+)x(\d+)(x3)?", config.image)
-    shape = (int(found[1]), int(found[2]), 3 if found[3] else 1) if found else ()
-    if math.prod(shape) != columns or config.classes == 1:
-        what = f"--image is {config.image!r}, and a row has {columns} columns and one of {config.classes} classes"
-        raise Problem(what, "give HEIGHTxWIDTH, or HEIGHTxWIDTHx3, of all --features; it is for classes only")
-    return shape
-
-
-def predictions(
-    shape: tuple[int, ...], features: Tensor, labels: Tensor, scores: Tensor, schema: Mapping[str, Any]
-) -> tuple[bytes, list[dict[str, Any]]]:
-    """Pictures of the rows whose class the model finds least likely, the worst first and the wrong ones in red, as a
-    PNG; and the classes that belong to them, in the same order.
-
-    `features` [rows, columns] as the model sees them, `labels` [rows] int64, `scores` [rows, classes]; on the CPU.
-    """
-    chances = scores.softmax(dim=1)
-    of_label = chances.gather(1, labels[:, None]).squeeze(1)
-    rows = of_label.argsort()[:SHOWN]
-    sure, guessed = chances[rows].max(dim=1)
-    name = schema["label"]["vocabulary"] or range(scores.shape[1])
-    told = [
-        {"label": name[label], "predicted": name[guess], "sure": round(chance, 4)}
-        for label, guess, chance in zip(labels[rows].tolist(), guessed.tolist(), sure.tolist(), strict=True)
-    ]
-    pixels = features[rows]
-    for feature in schema["features"]:  # as they were before they were normalised
-        part = pixels[:, feature["first"] : feature["first"] + feature["width"]]
-        part.mul_(feature["deviation"]).add_(feature["mean"])
-    pixels -= pixels.min()
-    pixels *= 255 / pixels.max().clamp(min=1e-9)
-    return png(mosaic(pixels.reshape(-1, *shape).byte(), guessed == labels[rows])), told
-
-
-def mosaic(pictures: Tensor, right: Tensor) -> Tensor:
-    """[count, height, width, 1 or 3] uint8 side by side, each in a frame: [height, width, 3]."""
-    zoom = max(1, 48 // max(pictures.shape[1:3]))
-    pictures = pictures.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2)
-    count, height, width, _ = pictures.shape
-    down = -(-count // ACROSS)
-    framed = torch.zeros(down * ACROSS, height + 2 * FRAME, width + 2 * FRAME, 3, dtype=torch.uint8)
-    framed[:count] = torch.where(right[:, None], torch.tensor(RIGHT), torch.tensor(WRONG))[:, None, None].byte()
-    framed[:count, FRAME:-FRAME, FRAME:-FRAME] = pictures
-    rows = framed.view(down, ACROSS, *framed.shape[1:]).transpose(1, 2)
-    return rows.reshape(down * framed.shape[1], ACROSS * framed.shape[2], 3)
-
-
-def png(pixels: Tensor) -> bytes:
-    """[height, width, 3] uint8 as a PNG."""
-    height, width, _ = pixels.shape
-    parts = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
-        b"IDAT": zlib.compress(b"".join(b"\0" + row.numpy().tobytes() for row in pixels)),
-        b"IEND": b"",
-    }
-    chunks = (
-        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
-        for kind, part in parts.items()
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

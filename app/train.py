@@ -7,9 +7,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from app import checkpoint, data, report, runtime
+from app import checkpoint, data, optimizer, pictures, report, runtime
 from app.config import Config, Problem, changes, resolve
 from app.report import Report
 from app.runtime import Group, Stop
 
 MEET_WITHIN = 0.5  # seconds; so much later than a signal the processes may notice that one of them is to stop
+ROWS_AT_ONCE = 8192  # at most, to measure on
 
 
 def main(argv: Sequence[str]) -> int:
@@ -71,12 +73,6 @@ def network(name: str) -> Any:
     return module
 
 
-def learning_rate(step: int, config: Config) -> float:
-    """A linear warm-up, then half a cosine down to 0; of the step alone, so there is no state to save."""
-    warm = min(1.0, step / max(1, config.warmup))
-    return config.learning_rate * warm * (1 + math.cos(math.pi * step / config.steps)) / 2
-
-
 @dataclass
 class Progress:
     """Where the loop is: with the weights and the optimizer's memory, all that decides how it goes on."""
@@ -91,6 +87,10 @@ class Progress:
     best_loss: float = math.inf
     waited: int = 0  # validations since then
 
+    def skipped_lately(self) -> int:
+        """Steps since the last log line, up to the last meeting."""
+        return self.step - self.logged - round(self.sums[2])
+
 
 class Trainer:
     """The loop's parts, and what is done with them."""
@@ -99,14 +99,13 @@ class Trainer:
         self.config, self.group, self.snapshot, self.log, self.at = config, group, snapshot, log, Progress()
         if len(snapshot.held_out) < group.world:
             raise Problem(f"{len(snapshot.held_out)} rows are held out for {group.world} processes", "bring more rows")
-        self.image = report.image_shape(config, len(snapshot.columns))
+        self.image = pictures.image_shape(config, len(snapshot.columns))
         self.network = network(config.model)
         self.model = self.network.build_model(snapshot.schema, len(snapshot.columns), config).to(group.device)
         if config.compile:
             self.model.compile()  # in place: the names in checkpoints stay those of the model
         self.parameters = list(self.model.parameters())
-        # Only the fused optimizer can leave a step out on the device, without a look at it from here.
-        self.optimizer = torch.optim.AdamW(self.parameters, weight_decay=config.weight_decay, fused=True)
+        self.optimizer = optimizer.build(self.parameters, group.device)
         # For a model beyond a GPU's memory `fully_shard` would stand here. Buffers are shared before each validation.
         options: dict[str, Any] = {"forward_sync_buffers": False, "gradient_as_bucket_view": True}
         self.wrapped = DistributedDataParallel(self.model, **options) if group.world > 1 else self.model
@@ -118,7 +117,9 @@ class Trainer:
         self.places = [own, earlier] if earlier else [own]
         self.writer = checkpoint.Writer(own, config.keep, log.note, log.publish_logs, earlier)
         self.saved = self.began = 0  # the steps of the last checkpoint, and where this process began
-        self.zero, self.one = torch.tensor([0.0, 1.0], device=group.device)
+        self.zero = torch.zeros((), device=group.device)
+        # A model whose training just fits into memory has to fit when it is measured, which keeps no activations.
+        self.rows = min(ROWS_AT_ONCE, 4 * max(1, config.batch_size // group.world // config.accumulate))
         # Each step's sum of the rows' losses and norm of the gradient; to read them at once would stall the device.
         self.seen: list[Tensor] = []
         self.next_meeting, self.waiting, self.since = 0, 0.0, 0.0
@@ -128,7 +129,7 @@ class Trainer:
         config, at = self.config, self.at
         stop.training, self.began, self.since = True, at.step, time.perf_counter()
         while True:
-            due = at.step % config.eval_every == 0 or at.step == config.steps
+            due = at.step % config.eval_every == 0 or at.step >= config.steps
             better = due and at.step > at.validated and self.validate()
             last = at.step >= config.steps or 0 < config.patience <= at.waited
             if better or (at.step > self.saved and (last or at.step % config.save_every == 0)):
@@ -136,10 +137,7 @@ class Trainer:
             if last:
                 return runtime.DONE
             if self.advance(batches, stop) and at.step < config.steps:
-                if self.writer.late():
-                    self.log.note("the last checkpoint is still being written: there is no time for another")
-                else:
-                    self.save()
+                self.save(leaving=True)
                 return runtime.PREEMPTED
 
     def advance(self, batches: data.Stream, stop: Stop) -> bool:
@@ -157,8 +155,6 @@ class Trainer:
     def train_step(self, features: Tensor, labels: Tensor) -> None:
         """`features` and `labels` are this process's share of the step's rows. Nothing waits for the device here."""
         config, device, self.at.step = self.config, self.group.device, self.at.step + 1
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.at.step, config)
         # Dropout is seeded at each step, so there is no generator's state to save.
         runtime.seed(self.generators, config.seed, self.at.step, self.group.rank)
         self.optimizer.zero_grad()
@@ -175,11 +171,8 @@ class Trainer:
                 loss.backward(torch.full_like(loss, len(inputs) / len(features)))
             losses = losses.add(loss.detach(), alpha=len(inputs))
         norm = nn.utils.clip_grad_norm_(self.parameters, config.clip or math.inf)
-        # The gradient is the same in all processes, so where it holds NaN or infinity each leaves the step out.
-        left_out = torch.where(norm < math.inf, self.zero, self.one)
-        self.optimizer.found_inf = left_out  # type: ignore[attr-defined]  # as GradScaler does
         self.seen += [losses, norm]
-        self.optimizer.step()
+        optimizer.update(self.optimizer, norm, self.at.step, config)
 
     def meet(self, stopping: bool) -> bool:
         """One exchange in which the processes agree on the metrics, whether to stop, and when to meet again: none may
@@ -187,29 +180,30 @@ class Trainer:
         at, config, steps = self.at, self.config, self.at.step - max(self.began, self.at.logged)
         # float64 adds up float32 exactly, in however many parts that is done.
         seen = torch.stack(self.seen).cpu().double().view(-1, 2)
-        sound = seen[seen[:, 1].isfinite()]
+        self.seen, sound = [], seen[seen[:, 1].isfinite()]
         mine = [*sound.sum(dim=0).tolist(), len(sound), self.waiting, time.perf_counter() - self.since, stopping]
         losses, *others = self.group.reduce(mine)
-        norms, finite, waiting, seconds, stops = (number / self.group.world for number in others)
+        *sums, waiting, seconds, stops = (number / self.group.world for number in others)
+        at.sums = [before + now for before, now in zip(at.sums, (losses, *sums), strict=True)]
         if not self.next_meeting:
             self.group.expect_promptness()
         self.next_meeting = at.step + max(1, int(MEET_WITHIN * steps / seconds))
-
-        self.seen = []
-        at.sums = [before + now for before, now in zip(at.sums, (losses, norms, finite), strict=True)]
-        losses, norms, finite = at.sums
-        skipped = at.step - at.logged - round(finite)
-        if at.skipped + skipped > config.nan_budget:
-            what = f"the gradient was not finite at {at.skipped + skipped} of {at.step} steps"
+        if (skipped := at.skipped + at.skipped_lately()) > config.nan_budget:
+            what = f"the gradient was not finite at {skipped} of {at.step} steps"
             raise Problem(what, "lower --learning-rate, or look for extreme values in the data", runtime.DIVERGED)
         if at.step % config.log_every == 0 or at.step == config.steps:
-            means = {"loss": losses / finite / config.batch_size, "grad_norm": norms / finite} if finite else {}
-            means |= {"skipped": skipped} if skipped else {}
-            rate = {"learning_rate": learning_rate(at.step, config)}
-            self.log.metrics(at.step, **means, **rate, **self.speed(steps, seconds, waiting))
-            at.logged, at.sums, at.skipped = at.step, [0.0, 0.0, 0.0], at.skipped + skipped
-            self.waiting, self.since = 0.0, time.perf_counter()
+            self.tell(self.speed(steps, seconds, waiting))
         return stops > 0
+
+    def tell(self, speed: dict[str, float]) -> None:
+        """The log line: what the processes agreed on since the last one."""
+        at, (losses, norms, finite), skipped = self.at, self.at.sums, self.at.skipped_lately()
+        means = {"loss": losses / finite / self.config.batch_size, "grad_norm": norms / finite} if finite else {}
+        means |= {"skipped": skipped} if skipped else {}
+        rate = optimizer.learning_rate(at.step, self.config)
+        self.log.metrics(at.step, **means, learning_rate=rate, **speed)
+        at.logged, at.sums, at.skipped = at.step, [0.0, 0.0, 0.0], at.skipped + skipped
+        self.waiting, self.since = 0.0, time.perf_counter()
 
     def speed(self, steps: int, seconds: float, waiting: float) -> dict[str, float]:
         rows = steps * self.config.batch_size / seconds
@@ -226,8 +220,7 @@ class Trainer:
         sums: dict[str, float] = {}
         for buffer in self.model.buffers():
             self.group.share(buffer)
-        for features, labels in data.held_out(self.snapshot, self.group):
-            labels, output = labels.to(self.group.device), self.infer(features)
+        for _, labels, output in self.held_out():
             found = {"held_out_loss": self.network.loss(output, labels) * len(labels)}
             found |= self.network.measures(output, labels) if hasattr(self.network, "measures") else {}
             sums = {name: sums.get(name, 0.0) + float(value) for name, value in found.items()}
@@ -238,34 +231,40 @@ class Trainer:
         if better:
             at.best, at.best_loss, at.waited = at.step, held_out_loss, 0
         self.log.metrics(at.step, **at.measured)
-        self.since += time.perf_counter() - started
+        self.since += (seconds := time.perf_counter() - started)
+        if seconds > checkpoint.SLOW:
+            self.log.say(note=f"the validation took {seconds:.0f} s; a container that is stopped has 30")
         return better
 
     @torch.no_grad()
-    def infer(self, features: Tensor) -> Tensor:
-        """The model's output as float32, without dropout."""
+    def held_out(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """This process's share of the held-out rows, few at a time: features, labels, and the model's output as
+        float32, without dropout."""
         self.model.eval()
-        with self.autocast:
-            output: Tensor = self.model(features.to(self.group.device))
-        self.model.train()
-        return output.float()
+        try:
+            for features, labels in data.held_out(self.snapshot, self.group, self.rows):
+                features, labels = features.to(self.group.device), labels.to(self.group.device)
+                with self.autocast:
+                    output = self.model(features)
+                yield features, labels, output.float()
+        finally:
+            self.model.train()
 
-    def save(self) -> None:
+    def save(self, leaving: bool = False) -> None:
         """Hands a checkpoint to the writer, just after the processes met. Rank 0 saves for all: they hold the same."""
+        if leaving and self.writer.late():
+            return self.log.note("the last checkpoint is still being written: there is no time for another")
         at, self.saved = self.at, self.at.step
         if self.group.rank == 0:
             facts: dict[str, Any] = {"config": asdict(self.config), "data": self.snapshot.fingerprint}
-            facts |= {
-                "measured": report.plain(at.measured),
-                "processes": self.group.world,
-                "torch": str(torch.__version__),
-            }
+            facts |= {"measured": report.plain(at.measured)}
+            facts |= {"processes": self.group.world, "torch": str(torch.__version__)}
             state = {"progress": asdict(at), "metrics": self.log.kept.read_text(), "model": self.model.state_dict()}
             self.writer.save(at.step, facts | state | {"optimizer": self.optimizer.state_dict()}, at.best, **facts)
 
     def resume(self) -> None:
         """Goes on exactly where the newest whole checkpoint was made, if there is one. Raises Problem if it can't."""
-        config, log = self.config, self.log
+        config, log, world = self.config, self.log, self.group.world
         found = checkpoint.newest(self.places, log.note) if self.group.rank == 0 else None
         # Each process reads the file: to send all of the state would take it through the memory of the GPUs.
         if not (folder := self.group.broadcast_object(found and found[0])):
@@ -287,6 +286,8 @@ class Trainer:
         log.kept.write_text(state["metrics"])
         for change in changes(config, state["config"], fixed=False):
             log.say(note=change)
+        if (before := state["processes"]) != world:
+            log.say(note=f"{before} processes until now, {world} from here: the same rows, but other dropout")
         log.say(resumed_from=self.at.step)
 
     def close(self) -> None:
@@ -297,25 +298,21 @@ class Trainer:
             self.log.publish_logs()
 
     def finish(self, **facts: Any) -> None:
-        """The models and the final metrics; metrics.json comes last, so where it is, all of it is."""
+        """The pictures, the models and the final metrics."""
         at, log, schema = self.at, self.log, self.snapshot.schema
         result = dict(at.measured)
         result |= {"loss": result.pop("held_out_loss"), "steps": at.step}
         result |= {"best_step": at.best, "best_loss": at.best_loss, **facts}
         if self.group.rank == 0:
-            log.publish("model.safetensors", report.model_file(self.model.state_dict(), self.config, schema))
-            if best := checkpoint.restore(self.places, log.note, at.best):
-                log.publish("best.safetensors", report.model_file(best["model"], self.config, schema))
-            else:
-                log.note(f"there is no best.safetensors: no checkpoint of step {at.best} is left")
             if self.image:
-                features, labels = next(data.held_out(self.snapshot, self.group))
-                shown = report.predictions(self.image, features, labels, self.infer(features).cpu(), schema)
-                log.publish("predictions.png", shown[0])
-                log.publish("predictions.json", shown[1])
-            log.publish("schema.json", schema)
-            log.publish("MODEL_CARD.md", report.card(self.config, schema, result))
-            log.publish("metrics.json", report.plain(result))
+                some = islice(self.held_out(), -(-ROWS_AT_ONCE // self.rows))
+                features, labels, scores = (torch.cat(parts).cpu() for parts in zip(*some, strict=True))
+                for name, content in pictures.predictions(self.image, features, labels, scores, schema).items():
+                    log.publish(name, content)
+            if not (best := checkpoint.restore(self.places, log.note, at.best)):
+                log.note(f"there is no best.safetensors: no checkpoint of step {at.best} is left")
+            models = {"model": self.model.state_dict()} | ({"best": best["model"]} if best else {})
+            log.publish_results(self.config, models, schema, result)
         log.say(done=log.output, **result)
 
 

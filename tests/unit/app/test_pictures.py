@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from app.config import Config, Problem
-from app.report import FRAME, RIGHT, WRONG, image_shape, png, predictions
+from app.pictures import FRAME, RIGHT, WRONG, image_shape, png, predictions
 from tests.training import go
 
 Settings = Callable[..., Config]
@@ -46,18 +46,23 @@ def test_a_png_holds_the_pixels_it_was_given() -> None:
     assert pixels(png(given)).equal(given)
 
 
+def shown(*what: Any) -> tuple[bytes, list[dict[str, Any]]]:
+    picture, told = predictions(*what).values()
+    return picture, told
+
+
 def test_the_worst_comes_first_and_the_wrong_ones_are_red() -> None:
     """Three pictures of 2 x 2: one sure and right, one sure and wrong, one right but unsure."""
     dark, light = -2.0, 49.0  # (value - 10) / 5: pixels 0 and 255
     features = torch.tensor([[dark] * 4, [light] * 4, [dark, light, light, dark]])
     scores = torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.1, 0.0]])
-    picture, told = predictions((2, 2, 1), features, torch.tensor([0, 0, 0]), scores, SCHEMA)
+    picture, told = shown((2, 2, 1), features, torch.tensor([0, 0, 0]), scores, SCHEMA)
     assert [(each["label"], each["predicted"]) for each in told] == [("cat", "dog"), ("cat", "cat"), ("cat", "cat")]
     assert [each["sure"] for each in told] == [0.9999, 0.525, 0.9999]
-    shown, size = pixels(picture), 48 + 2 * FRAME
-    assert shown.shape == (size, 8 * size, 3)
-    assert [tuple(shown[0, place * size].tolist()) for place in range(4)] == [WRONG, RIGHT, RIGHT, (0, 0, 0)]
-    tiles = [shown[FRAME : size - FRAME, at * size + FRAME : (at + 1) * size - FRAME] for at in range(3)]
+    seen, size = pixels(picture), 48 + 2 * FRAME
+    assert seen.shape == (size, 8 * size, 3)
+    assert [tuple(seen[0, place * size].tolist()) for place in range(4)] == [WRONG, RIGHT, RIGHT, (0, 0, 0)]
+    tiles = [seen[FRAME : size - FRAME, at * size + FRAME : (at + 1) * size - FRAME] for at in range(3)]
     assert [sorted(set(tile.flatten().tolist())) for tile in tiles] == [[255], [0, 255], [0]]
     assert tiles[1][0, 0].tolist() == tiles[1][-1, -1].tolist() == [0, 0, 0]
     assert features[0, 0] == dark  # they were not changed
@@ -66,7 +71,7 @@ def test_the_worst_comes_first_and_the_wrong_ones_are_red() -> None:
 def test_colours_stay_colours() -> None:
     features = torch.tensor([[-2.0, -2.0, 49.0]])
     schema = {"label": {"vocabulary": []}, "features": [SCHEMA["features"][0] | {"width": 3}]}
-    picture, told = predictions((1, 1, 3), features, torch.tensor([1]), torch.tensor([[0.0, 1.0]]), schema)
+    picture, told = shown((1, 1, 3), features, torch.tensor([1]), torch.tensor([[0.0, 1.0]]), schema)
     assert pixels(picture)[FRAME, FRAME].tolist() == [0, 0, 255]
     assert told == [{"label": 1, "predicted": 1, "sure": 0.7311}]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ import safetensors.torch
 import torch
 
 import app.model
-from app import checkpoint
+from app import checkpoint, runtime
 from app.config import Config, Problem
 from tests.training import StopAfter, go, metrics, model, same
 
@@ -70,6 +71,65 @@ def test_other_changes_are_told_and_the_run_goes_on(settings: Settings, capsys: 
     said = capsys.readouterr().out
     assert 'note="--steps was 5, now 8"' in said
     assert "resumed_from=5" in said
+
+
+def test_a_changed_weight_decay_counts(settings: Settings, tmp_path: Path) -> None:
+    for name, decay in (("same", 0.0), ("other", 9.0)):
+        config = settings(steps=10, weight_decay=0.0, output=str(tmp_path / name))
+        assert go(config, StopAfter(5)) == 75
+        assert go(replace(config, weight_decay=decay)) == 0
+    assert not same(model(tmp_path / "same"), model(tmp_path / "other"))
+
+
+def test_a_run_that_is_to_have_fewer_steps_than_it_has_is_measured_and_done(settings: Settings, tmp_path: Path) -> None:
+    assert go(settings(steps=20, eval_every=20), StopAfter(9)) == 75
+    assert go(settings(steps=5, eval_every=20)) == 0
+    result = json.loads((tmp_path / "output" / "metrics.json").read_text())
+    assert (result["steps"], result["best_step"]) == (9, 9)
+
+
+def test_it_is_measured_on_few_rows_at_a_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as fit into memory where the training just fits."""
+    sizes, measures = list[int](), app.model.measures
+
+    def seen(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        sizes.append(len(labels))
+        return measures(scores, labels)
+
+    monkeypatch.setattr(app.model, "measures", seen)
+    assert go(settings(steps=1, batch_size=32, accumulate=4)) == 0
+    assert max(sizes) == 4 * 8
+    assert sum(sizes) > 300
+
+
+def test_a_validation_that_takes_a_container_s_time_to_end_is_noted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint, "SLOW", 0)
+    assert go(settings(steps=1)) == 0
+    assert "the validation took 0 s; a container that is stopped has 30" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="torch compiles with a C compiler")
+def test_a_compiled_model_has_the_names_of_the_plain_one_and_goes_on_as_one(settings: Settings, tmp_path: Path) -> None:
+    config = settings(steps=6, log_every=1)
+    assert go(config) == 0
+    parted = replace(config, output=str(tmp_path / "parted"))
+    assert go(replace(parted, compile=True), StopAfter(3)) == 75
+    assert go(parted) == 0
+    assert model(tmp_path / "parted").keys() == model(tmp_path / "output").keys()
+    for one, other in zip(metrics(tmp_path / "parted"), metrics(tmp_path / "output"), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_the_share_of_the_peak_is_told_where_that_is_known(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "peak_flops", lambda device, reduced: 1e9)
+    assert go(settings(steps=10, log_every=10)) == 0
+    told = json.loads((tmp_path / "output" / "metrics.jsonl").read_text().splitlines()[0])
+    weights = sum(weights.numel() for weights in model(tmp_path / "output").values())
+    assert told["mfu"] == pytest.approx(6 * weights * told["rows_per_s"] / 1e9, rel=0.01)
 
 
 def test_a_finished_run_started_again_only_measures(settings: Settings, tmp_path: Path) -> None:
