@@ -38,7 +38,7 @@ class Config:
     label: str = setting("LABEL", "the column to learn: classes 0, 1, 2, ...", fixed=True)
     row_id: str = setting("ROW_ID", "a unique whole-number column: orders the rows and holds some out", fixed=True)
     features: str = setting("", "comma-separated columns to learn from; empty: every other column", fixed=True)
-    columns: str = setting("", 'what they hold, as JSON or its file: {"CITY": {"kind": "category"}}', fixed=True)
+    columns: str = setting("", 'what they hold, as JSON or its file: {"CITY": {"kind": "category"}}')
     classes: int = setting(10, "of the label; 1: it is a number, not a class", between=(1, 1_000_000), fixed=True)
     held_out: int = setting(20, "percent of the rows kept from training, to measure on", between=(1, 90), fixed=True)
     shuffle_gib: int = setting(
@@ -71,7 +71,11 @@ class Config:
     # How to run.
     device: str = setting("auto", "auto takes the accelerator if there is one", choices=("auto", "cpu", "cuda", "mps"))
     processes: int = setting(0, "of each container; 0: one a GPU, or one", between=(0, 1024))
-    precision: str = setting("auto", "auto is bf16 on GPUs that have it, else fp32", choices=("auto", "bf16", "fp32"))
+    precision: str = setting(
+        "auto",
+        "auto is bf16 on GPUs that have it, else fp32; on CPUs bf16 gains with wide layers only, so it has to be said",
+        choices=("auto", "bf16", "fp32"),
+    )
     compile: bool = setting(False, "compile the model (needs a C compiler in the image)")
     deterministic: bool = setting(False, "refuse operations that differ from run to run")
     threads: int = setting(0, "CPU threads per process; 0: its share of what the container may use", between=(0, 1024))

@@ -14,9 +14,10 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from torch.distributed.elastic.rendezvous.static_tcp_rendezvous import StaticTCP
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 from app import runtime, train
+from app.checkpoint import publish
 from app.config import Config, Problem, resolve
 from app.report import say
 
@@ -81,23 +83,28 @@ def head_address(config: Config, index: int) -> str:
         return known
     by_account = "SNOWFLAKE_HOST" in os.environ and bool(find_spec("snowflake") and find_spec("snowflake.connector"))
     file = Path(config.output, "rendezvous", os.environ.get("SNOWFLAKE_SERVICE_NAME", "job").lower() + ".txt")
-    if index == 0:
-        own = socket.gethostbyname(socket.gethostname())
-        if not by_account:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(own)
-        return own
-    deadline, reason = time.monotonic() + MEET_SECONDS, ""
+    if index > 0:
+        return awaited(partial(from_account, config) if by_account else file.read_text)
+    own = socket.gethostbyname(socket.gethostname())
+    if not by_account:
+        publish(file, own.encode())
+    return own
+
+
+def awaited(address: Callable[[], str | None]) -> str:
+    """Asks for it, at first often, until it is there."""
+    deadline, pause, reason = time.monotonic() + MEET_SECONDS, 0.5, ""
     while time.monotonic() < deadline:
         try:
-            if found := from_account(config) if by_account else file.read_text():
+            if found := address():
                 return found
             now = "it has none yet"
         except Exception as error:  # noqa: BLE001 - whatever it is may pass; if not, it is told below
             now = " ".join(str(error).split())[:300]
         if now != reason:
             say(no_address_yet=(reason := now))
-        time.sleep(1)
+        time.sleep(pause)
+        pause = min(2 * pause, 5)  # every question is a session and a query
     raise Problem(f"no address of replica 0 within {MEET_SECONDS} s: {reason}", "see why replica 0 did not start", 1)
 
 

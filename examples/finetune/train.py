@@ -4,6 +4,8 @@ nothing of app/. What it does for Snowflake stands in `outputs`, `taken_up` and 
     python -m examples.finetune.train --text /opt/corpus/as_you_like_it.txt --steps 200
 """
 
+# ruff: noqa: E402 - what takes long to import comes after the handler of SIGTERM
+
 from __future__ import annotations
 
 import argparse
@@ -16,6 +18,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before what takes seconds to import: a container's first process ignores a SIGTERM without a handler.
+signals: list[int] = []
+signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+
 import safetensors.torch
 import torch
 from accelerate import Accelerator
@@ -26,7 +32,6 @@ from examples.language.model import CONTEXT, LanguageModel, loss
 
 STOPPED = 75  # the exit code that says: there is a checkpoint to go on from
 SAVE_EVERY = 100
-signals: list[int] = []
 
 
 def main() -> int:
@@ -36,7 +41,6 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=32, help="of each process")
     parser.add_argument("--learning-rate", type=float, default=0.001)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
 
     accelerator = Accelerator()
     torch.manual_seed(0)

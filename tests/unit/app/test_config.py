@@ -68,6 +68,13 @@ def test_bad_words_name_the_setting_and_what_mends_it(
     assert problem.value.code == 2
 
 
+def test_other_words_for_the_same_columns_are_no_other_run() -> None:
+    """What they come to is in the fingerprint of the data."""
+    before = {"columns": '{"CITY": {"kind": "category"}}'}
+    assert changes(Config(columns="columns.json"), before, fixed=True) == []
+    assert len(changes(Config(columns="columns.json"), before, fixed=False)) == 1
+
+
 def test_changes_tell_fixed_settings_from_others() -> None:
     before = {"seed": 0, "steps": 10, "batch_size": 64, "a_setting_of_another_version": 1}
     config = Config(seed=1, steps=20)

@@ -218,3 +218,41 @@ def test_the_address_is_waited_for_a_bounded_time(tmp_path: Path, monkeypatch: p
     with pytest.raises(Problem, match="no address of replica 0") as caught:
         entry.head_address(Config(output=str(tmp_path)), 1)
     assert caught.value.code == 1
+
+
+def test_it_is_asked_for_at_first_often_and_then_every_5_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, answers = list[float](), iter([None] * 6 + ["10.0.0.7"])
+    monkeypatch.setattr(time, "sleep", slept.append)
+    assert entry.awaited(lambda: next(answers)) == "10.0.0.7"
+    assert slept == [0.5, 1, 2, 4, 5, 5]
+
+
+def test_the_address_on_the_volume_is_written_as_a_stage_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed and made anew: an earlier attempt of the service may have left one, and nothing is overwritten there."""
+    for name in ("SNOWFLAKE_HOST", "MLRS_HEAD_IP", "SNOWFLAKE_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "rendezvous" / "job.txt"
+    file.parent.mkdir()
+    file.write_text("10.9.9.9")
+    before = os.open(file, os.O_RDONLY)
+    own = entry.head_address(Config(output=str(tmp_path)), 0)
+    assert file.read_text() == own
+    assert os.read(before, 100) == b"10.9.9.9"
+    os.close(before)
+
+
+@pytest.mark.parametrize(("address", "interface"), [("10.0.0.7", "eth0"), ("127.0.0.1", "lo")])
+def test_gloo_and_nccl_are_bound_to_the_interface(
+    monkeypatch: pytest.MonkeyPatch, address: str, interface: str
+) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        monkeypatch.setenv(name, "")  # put back what was there, afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLRS_HEAD_IP", address)
+    monkeypatch.setenv("SNOWFLAKE_JOB_INDEX", "1")
+    where = entry.meeting(Config(), 2)
+    assert (where.master_addr, where.rank, where.world_size) == (address, 1, 2)
+    assert [os.environ[f"{name}_SOCKET_IFNAME"] for name in ("GLOO", "NCCL")] == [interface, interface]
