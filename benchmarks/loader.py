@@ -3,6 +3,9 @@
 All figures are taken in one process, in turns and with one thread, on 2 million rows of 32 numbers. The bound is
 torch's own gathering of rows in memory by an order known beforehand: no loader can be faster. Only snowflake-ml-python,
 which needs another connector, is asked in a process of its own, in turns as well. Exit 1 if any is short.
+
+Where snowflake-ml-python cannot be installed its figures are missing, and the last line says so. That is not short: it
+tells of the machine's network, not of the loader, and would turn every other figure's exit code into noise.
 """
 
 from __future__ import annotations
@@ -51,11 +54,13 @@ def main() -> int:
         kept = [at_most("loader/memory_mib", (streaming(snapshot, path) - before) / 2**20, 64)]
         kept += [share(snapshot, path, size) for size in BARS]
         kept += [usual(snapshot, path, size) for size in BARS]
-        kept += [against_data_connector(snapshot, path, size) for size in BARS]
+        connector = [against_data_connector(snapshot, path, size) for size in BARS]
     left = [subprocess.run([sys.executable, "-m", "benchmarks.leave", DIGITS, str(i + 1)]) for i in range(EXITS)]
     kept.append(at_least("loader/clean_exits", sum(done.returncode == 0 for done in left), EXITS))
     print(f"# load average {os.getloadavg()[0]:.1f}")
-    return 0 if all(kept) else 1
+    if None in connector:
+        print(f"# MISSING: loader/data_connector, {connector.count(None)} of {len(connector)} figures")
+    return 1 if False in (*kept, *connector) else 0
 
 
 def write(path: Path) -> str:
@@ -104,12 +109,13 @@ def usual(snapshot: data.Snapshot, path: str, size: int) -> bool:
     return at_least(f"loader/dataloader@{size}", statistics.median(speeds), 40)
 
 
-def against_data_connector(snapshot: data.Snapshot, path: str, size: int) -> bool:
+def against_data_connector(snapshot: data.Snapshot, path: str, size: int) -> bool | None:
+    """None where it cannot be measured."""
     try:
         python = data_connector_python()
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"# loader/data_connector@{size} is not measured: {DATA_CONNECTOR} cannot be installed ({error})")
-        return True
+        print(f"# MISSING: loader/data_connector@{size}: {DATA_CONNECTOR} cannot be installed ({error})")
+        return None
     script = Path(__file__).with_name("data_connector.py")
     ours, speeds = batches(snapshot, config(path, size)), list[float]()
     pipe = subprocess.PIPE
