@@ -35,10 +35,15 @@ class Writer:
     """
 
     def __init__(
-        self, directory: Path, keep: int, say: Say, then: Callable[[], None] = lambda: None, earlier: Path | None = None
+        self,
+        directory: Path,
+        keep: int,
+        say: Say,
+        then: Callable[[], None] = lambda: None,
+        earlier: Sequence[Path] = (),
     ) -> None:
-        """`then` is called, in the thread, when a checkpoint is whole. `earlier` is the directory of the run that this
-        one goes on from, and may hold the best one so far."""
+        """`then` is called, in the thread, when a checkpoint is whole. `earlier` are the directories of the runs that
+        this one goes on from, and may hold the best one so far."""
         self.directory, self.keep, self.say, self.then, self.earlier = directory, keep, say, then, earlier
         self.pool = ThreadPoolExecutor(1, "checkpoint")
         self.pending: Future[None] | None = None
@@ -63,7 +68,7 @@ class Writer:
             put(folder / STATE, local)
         if self.earlier and best not in (0, step):
             adopt(best, self.earlier, self.directory, self.say)
-        self.earlier = None
+        self.earlier = ()  # what is better will be its own
         put(folder / MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode()))
         prune(folder, self.keep, best, self.say)
         self.then()
@@ -124,17 +129,17 @@ def loaded(content: BinaryIO) -> dict[str, Any]:
     return state
 
 
-def adopt(step: int, earlier: Path, directory: Path, say: Say) -> None:
+def adopt(step: int, earlier: Sequence[Path], directory: Path, say: Say) -> None:
     """Copies the best checkpoint, of `step`, from an earlier run's directory, unless it is there. Says so if it can't:
     a run that goes on from this one looks for it in here alone."""
     if any((folder / MANIFEST).exists() for folder in of_step(directory, step)):
         return
-    if found := newest([earlier], say, step):
+    if found := newest(earlier, say, step):
         folder = made(directory, step)
         put(folder / STATE, found[1])
         put(folder / MANIFEST, io.BytesIO((found[0] / MANIFEST).read_bytes()))
     else:
-        say(f"{earlier} no longer holds the best checkpoint, of step {step}")
+        say(f"the earlier run no longer has its best checkpoint, of step {step}")
 
 
 def made(directory: Path, step: int) -> Path:

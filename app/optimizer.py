@@ -21,7 +21,10 @@ def learning_rate(step: int, config: Config) -> float:
 
 
 def build(parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.AdamW:
-    return torch.optim.AdamW(parameters, fused=leaves_steps_out(device))
+    made = torch.optim.AdamW(parameters, fused=leaves_steps_out(device))
+    if made.defaults["fused"]:
+        made.found_inf = torch.zeros((), device=device)  # type: ignore[attr-defined]  # as GradScaler does
+    return made
 
 
 def leaves_steps_out(device: torch.device) -> bool:
@@ -36,6 +39,6 @@ def update(optimizer: torch.optim.AdamW, norm: Tensor, step: int, config: Config
     for group in optimizer.param_groups:  # a checkpoint brings those of the run before
         group |= {"lr": learning_rate(step, config), "weight_decay": config.weight_decay, "fused": fused}
     if fused:
-        optimizer.found_inf = 1 - norm.isfinite().float()  # type: ignore[attr-defined]  # as GradScaler does
-    if fused or norm.isfinite():
+        torch.logical_not(norm < math.inf, out=optimizer.found_inf)  # type: ignore[attr-defined]
+    if fused or norm < math.inf:
         optimizer.step()

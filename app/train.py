@@ -47,7 +47,6 @@ def run(config: Config, stop: Stop, group: Group) -> int:
         log.say(**asdict(config) | machine | {"torch": torch.__version__})
         rows, held_out = len(snapshot), len(snapshot.held_out)
         log.say(rows=rows, training=len(snapshot.training), held_out=held_out, columns=len(snapshot.columns))
-
         trainer = Trainer(config, group, snapshot, log)
         trainer.resume()
         log.publish("config.json", asdict(config))
@@ -113,8 +112,7 @@ class Trainer:
         self.autocast = torch.autocast(group.device.type, torch.bfloat16) if self.reduced else nullcontext()
         self.generators = runtime.generators(group.device)
         # Those of the earlier run are only read.
-        own, earlier = log.output / "checkpoints", Path(config.resume, "checkpoints") if config.resume else None
-        self.places = [own, earlier] if earlier else [own]
+        own, *earlier = self.places = [Path(run, "checkpoints") for run in (log.output, config.resume) if run]
         self.writer = checkpoint.Writer(own, config.keep, log.note, log.publish_logs, earlier)
         self.saved = self.began = 0  # the steps of the last checkpoint, and where this process began
         self.zero = torch.zeros((), device=group.device)
@@ -227,8 +225,7 @@ class Trainer:
         total = self.group.reduce(list(sums.values()))
         at.measured = {name: one / len(self.snapshot.held_out) for name, one in zip(sums, total, strict=True)}
         at.validated, at.waited, held_out_loss = at.step, at.waited + 1, at.measured["held_out_loss"]
-        better = held_out_loss < at.best_loss
-        if better:
+        if better := held_out_loss < at.best_loss:
             at.best, at.best_loss, at.waited = at.step, held_out_loss, 0
         self.log.metrics(at.step, **at.measured)
         self.since += (seconds := time.perf_counter() - started)
@@ -238,8 +235,7 @@ class Trainer:
 
     @torch.no_grad()
     def held_out(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """This process's share of the held-out rows, few at a time: features, labels, and the model's output as
-        float32, without dropout."""
+        """This process's held-out rows, a few at a time, their labels, and the model's output for them as float32."""
         self.model.eval()
         try:
             for features, labels in data.held_out(self.snapshot, self.group, self.rows):
@@ -257,8 +253,8 @@ class Trainer:
         at, self.saved = self.at, self.at.step
         if self.group.rank == 0:
             facts: dict[str, Any] = {"config": asdict(self.config), "data": self.snapshot.fingerprint}
-            facts |= {"measured": report.plain(at.measured)}
-            facts |= {"processes": self.group.world, "torch": str(torch.__version__)}
+            facts |= {"processes": self.group.world, "measured": report.plain(at.measured)}
+            facts |= {"torch": str(torch.__version__)}
             state = {"progress": asdict(at), "metrics": self.log.kept.read_text(), "model": self.model.state_dict()}
             self.writer.save(at.step, facts | state | {"optimizer": self.optimizer.state_dict()}, at.best, **facts)
 
@@ -272,16 +268,7 @@ class Trainer:
                 log.say(note=f"{config.resume} holds no whole checkpoint: this run starts anew")
             return
         state = checkpoint.loaded(found[1] if found else checkpoint.read(folder))
-        fix = f"choose another --output, or remove {log.output} to start anew"
-        if differing := changes(config, state["config"], fixed=True):
-            raise Problem(f"{log.output} holds a run of other settings: {'; '.join(differing)}", fix)
-        if state["data"] != self.snapshot.fingerprint:
-            raise Problem(f"{config.data} holds other rows than {log.output} was trained on", fix)
-        try:
-            self.model.load_state_dict(state["model"])
-        except RuntimeError as error:
-            raise Problem(f"{log.output} holds another model: {' '.join(str(error).split())}", fix) from error
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.take(state)
         self.at, self.saved = Progress(**state["progress"]), state["progress"]["step"]
         log.kept.write_text(state["metrics"])
         for change in changes(config, state["config"], fixed=False):
@@ -289,6 +276,19 @@ class Trainer:
         if (before := state["processes"]) != world:
             log.say(note=f"{before} processes until now, {world} from here: the same rows, but other dropout")
         log.say(resumed_from=self.at.step)
+
+    def take(self, state: dict[str, Any]) -> None:
+        """The weights and the optimizer's memory of a checkpoint. Raises Problem if it's of other settings or data."""
+        fix = f"choose another --output, or remove {self.log.output} to start anew"
+        if differing := changes(self.config, state["config"], fixed=True):
+            raise Problem(f"{self.log.output} holds a run of other settings: {'; '.join(differing)}", fix)
+        if state["data"] != self.snapshot.fingerprint:
+            raise Problem(f"{self.config.data} holds other rows than {self.log.output} was trained on", fix)
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise Problem(f"{self.log.output} holds another model: {' '.join(str(error).split())}", fix) from error
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def close(self) -> None:
         """Waits until the last checkpoint is whole; leaves the metrics on the output volume as they are now."""

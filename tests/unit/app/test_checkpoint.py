@@ -244,7 +244,7 @@ def test_the_best_checkpoint_is_taken_over_from_an_earlier_run(save: Save, tmp_p
     save(35)
     (later / best.name).mkdir(parents=True)  # of a process that was killed while it did this
     for step in (40, 50, 60):
-        with closing(checkpoint.Writer(later, 2, pytest.fail, earlier=tmp_path / "checkpoints")) as writer:
+        with closing(checkpoint.Writer(later, 2, pytest.fail, earlier=[tmp_path / "checkpoints"])) as writer:
             writer.save(step, state(step), best=30)
     assert [checkpoint.order(folder)[0] for folder in checkpoint.ordered(later)] == [30, 50, 60]
     found = checkpoint.restore([later], pytest.fail, 30)
@@ -252,11 +252,11 @@ def test_the_best_checkpoint_is_taken_over_from_an_earlier_run(save: Save, tmp_p
     assert found["step"] == 30
 
     (best / "state.pt").unlink()
-    with closing(checkpoint.Writer(tmp_path / "last", 2, said.append, earlier=tmp_path / "checkpoints")) as writer:
+    with closing(checkpoint.Writer(tmp_path / "last", 2, said.append, earlier=[tmp_path / "checkpoints"])) as writer:
         for step in (40, 50):
             writer.save(step, state(step), best=30)
     assert said[0].startswith("checkpoint step-000030 passed over: ")
-    assert said[1:] == [f"{tmp_path}/checkpoints no longer holds the best checkpoint, of step 30"]
+    assert said[1:] == ["the earlier run no longer has its best checkpoint, of step 30"]
 
 
 def test_a_write_that_fails_comes_up_at_the_next_call(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Config, resolve
+from app.runtime import Group
 from tests.training import StopAfter, go, metrics, model, same
 
 Settings = Callable[..., Config]
@@ -83,6 +84,21 @@ def test_the_best_model_outlives_two_runs_that_found_no_better_one(
     assert go(replace(config, output=str(fourth), resume=str(second))) == 0
     assert f"there is no best.safetensors: no checkpoint of step {best} is left" in capsys.readouterr().out
     assert not (fourth / "best.safetensors").exists()
+
+
+def test_the_state_is_not_sent_from_process_to_process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NCCL it would have to fit into the memory of every GPU, beside the model. Each reads the file."""
+    sent = list[object]()
+
+    def seen(self: Group, item: object) -> object:
+        sent.append(item)
+        return item
+
+    monkeypatch.setattr(Group, "broadcast_object", seen)
+    config = settings(steps=5)
+    assert go(config) == go(config) == 0
+    assert Path(config.output, "checkpoints", "step-000005") in sent
+    assert not any(isinstance(item, dict) and "model" in item for item in sent)
 
 
 def test_an_earlier_run_without_a_whole_checkpoint_is_noted_and_the_run_starts_anew(
