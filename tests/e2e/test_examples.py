@@ -136,7 +136,7 @@ def stop_when(at: Project, line: str, *words: str) -> tuple[str, str]:
             break
     run = json.loads(at.inv("status", "--json").stdout.splitlines()[0])["run"]
     assert at.inv("cancel", "--run", run).code == 0
-    more, talk = going.communicate(timeout=120)
+    more, talk = going.communicate(timeout=240)
     said += more + talk
     assert going.returncode == 1, said
     assert f"fix: inv run --resume {run}" in said

@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_the_job_and_says_the_way_back(desk: Project) -> None:
         if line.startswith("step="):
             break
     following.send_signal(signal.SIGINT)
-    _, said = following.communicate(timeout=60)
+    _, said = following.communicate(timeout=240)
     assert following.returncode == 130, said
     name = RUN.search(said)
     assert name

@@ -81,7 +81,7 @@ class Going:
 
     def end(self) -> tuple[int, str]:
         """The exit code, and all that was said."""
-        more, talk = self.process.communicate(timeout=120)
+        more, talk = self.process.communicate(timeout=240)
         return self.process.returncode, self.said + more + talk
 
 

@@ -238,7 +238,7 @@ def test_ctrl_c_is_answered_while_a_statement_runs(root: Path, told: str) -> Non
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=240)
     assert (process.returncode, stderr) == (130, b"")
 
 

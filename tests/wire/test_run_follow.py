@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_with_130_and_the_way_back_while_the_job_goes_on(at: Desk)
         if line == "going\n":
             break
     follower.send_signal(signal.SIGINT)
-    _, talk = follower.communicate(timeout=120)
+    _, talk = follower.communicate(timeout=240)
     assert follower.returncode == 130, talk
     assert f"inv logs --run {run.name} --follow" in talk
     assert "Traceback" not in talk

@@ -23,5 +23,5 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 runpy.run_module(sys.argv[1], run_name="__main__")
 """
-    out, err = python("-c", script, f"examples.{name}.train").communicate(timeout=60)
+    out, err = python("-c", script, f"examples.{name}.train").communicate(timeout=240)
     assert (out, err) == ("True\n", "")

@@ -66,9 +66,9 @@ def test_nor_do_those_to_processes_that_torchruns_agent_started(python: Python, 
             subprocess.run(["kill", "-KILL", str(workers(process)[1])], check=True)
         else:
             process.send_signal(number)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         assert process.returncode == {signal.SIGKILL: 137, signal.SIGTERM: 75}[number], out + err
-    out, err = python(*words).communicate(timeout=120)
+    out, err = python(*words).communicate(timeout=240)
     assert err == ""
     assert "resumed_from=" in out
     process = python("-m", "tests.trials", str(tmp_path / "whole"), "2", "0", "--", *WORDS, "--steps=200")
@@ -82,7 +82,7 @@ def test_sigterm_saves_and_leaves_with_75(python: Python, tmp_path: Path) -> Non
     while not process.stdout.readline().startswith("step="):
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (75, ""), out
     stopped = int(re.findall(r"stopped_at=(\d+)", out)[0])
     assert 1 <= stopped < 400
@@ -105,7 +105,7 @@ sys.argv[1:] = ["--steps", "100000"]
 runpy.run_module("app", run_name="__main__")
 """
     process = python("-c", script)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err) == (143, "", "")
     assert not (tmp_path / "output").exists()
 

@@ -61,7 +61,7 @@ def test_its_measures_are_told(settings: Settings, module: Callable[[str, str], 
 def test_a_module_beside_app_is_found_by_each_process(python: Python, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SMALLEST)
     words = ["--model=mine", "--steps=2", "--threads=1", "--processes=2"]
-    out, err = python("-m", "app", *words, env={"PYTHONPATH": str(tmp_path)}).communicate(timeout=120)
+    out, err = python("-m", "app", *words, env={"PYTHONPATH": str(tmp_path)}).communicate(timeout=240)
     assert "done=" in out, out + err
 
 

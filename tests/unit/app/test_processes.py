@@ -46,7 +46,7 @@ def test_two_processes_learn_what_one_does_and_one_goes_on_where_two_were(
     alike = settings(steps=30, dropout=0.0, log_every=5, save_every=10, eval_every=15)
     words = [*ALIKE, "--steps", "30", "--eval-every", "15", "--accumulate", "2", "--processes", "2"]
     process = python("-m", "app", *words)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, ""), out
     assert " processes=2 " in out.splitlines()[0]
     assert go(replace(alike, output=str(tmp_path / "one"))) == 0
@@ -79,7 +79,7 @@ def test_all_processes_save_the_same_step_when_one_is_told_to_stop(python: Pytho
         assert process.poll() is None
     os.kill(workers(process)[-1], signal.SIGTERM)
     signalled = time.monotonic()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (75, ""), out
     assert time.monotonic() - signalled < 10
     stopped = re.search(r"stopped_at=(\d+)", out)
@@ -90,7 +90,7 @@ def test_all_processes_save_the_same_step_when_one_is_told_to_stop(python: Pytho
 
     for output in ("output", "whole"):
         process = python("-m", "app", *words, "--log-every=1", "--output", str(tmp_path / output))
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         assert (process.returncode, err) == (0, ""), out
     assert metrics(tmp_path / "output") == metrics(tmp_path / "whole")
 
@@ -107,7 +107,7 @@ def test_they_leave_at_once_though_they_seldom_say_something(python: Python, tmp
         assert process.poll() is None
     os.kill(workers(process)[-1], signal.SIGUSR1)
     signalled = time.monotonic()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (75, ""), out
     assert time.monotonic() - signalled < 10
     stopped = re.search(r"stopped_at=(\d+)", out)
@@ -119,7 +119,7 @@ def test_a_gradient_that_is_not_finite_in_one_process_is_left_out_by_all(python:
     (tmp_path / "special.py").write_text(SPECIAL)
     words = ["--threads=1", "--hidden=8", "--steps=20", "--log-every=10", "--processes=2", "--model=special"]
     process = python("-m", "app", *words, env={"PYTHONPATH": str(tmp_path), "NAN_IN_RANK": "1"})
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, ""), out
     first, second, held_out = metrics(tmp_path / "output")
     assert (first["skipped"], second.get("skipped")) == (3, None)
@@ -130,7 +130,7 @@ def test_a_gradient_that_is_not_finite_in_one_process_is_left_out_by_all(python:
 
 def test_they_stop_early_together_and_keep_the_best(python: Python, tmp_path: Path) -> None:
     words = ["--threads=1", "--hidden=16", "--steps=400", "--eval-every=5", "--patience=4", "--warmup=0"]
-    out, err = python("-m", "app", *words, "--learning-rate=0.2", "--processes=2").communicate(timeout=60)
+    out, err = python("-m", "app", *words, "--learning-rate=0.2", "--processes=2").communicate(timeout=240)
     assert "done=" in out, out + err
     result = json.loads((tmp_path / "output" / "metrics.json").read_text())
     assert result["steps"] < 400

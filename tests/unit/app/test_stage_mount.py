@@ -27,7 +27,7 @@ def run(python: Python, tmp_path: Path) -> Run:
 
     def to_the_end(*words: str) -> tuple[int, str]:
         process = python(*words, env=env)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         return process.returncode, out + err
 
     return to_the_end

@@ -22,7 +22,7 @@ Python = Callable[..., subprocess.Popen[str]]
 
 def test_the_digits_are_learnt_to_95_percent_by_the_defaults(python: Python, tmp_path: Path) -> None:
     process = python("-m", "app", "--data", "data/digits.parquet", "--threads", "1")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, ""), out
     output = tmp_path / "output"
     result = json.loads((output / "metrics.json").read_text())
@@ -247,7 +247,7 @@ def test_a_model_that_was_edited_is_not_resumed(
 )
 def test_what_a_user_can_mend_ends_with_2_and_two_lines(python: Python, words: list[str], what: str) -> None:
     process = python("-m", "app", *words)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 2
     assert err.splitlines()[0].startswith(what)
     assert err.splitlines()[1].startswith("fix: ")

@@ -203,5 +203,5 @@ EXITS = 8  # benchmarks/loader.py has 50
 def test_a_process_that_closes_its_stream_leaves_with_0(python: Python, settings: Settings) -> None:
     for first in range(1, EXITS, 2):
         pair = [python("-m", "benchmarks.leave", settings().data, str(first + i)) for i in range(2)]
-        said = [process.communicate(timeout=60) for process in pair]
+        said = [process.communicate(timeout=240) for process in pair]
         assert [(process.returncode, err) for process, (_, err) in zip(pair, said, strict=True)] == [(0, "")] * 2

@@ -220,7 +220,7 @@ dist.destroy_process_group()
 
 def ranks(python: Python, store: Path, *words: object) -> list[str]:
     started = [python("-c", RANK, str(rank), str(store), *map(str, words)) for rank in range(3)]
-    said = [process.communicate(timeout=120) for process in started]
+    said = [process.communicate(timeout=240) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     return [out.strip() for out, _ in said]
 
