@@ -65,7 +65,7 @@ def _problem(error: Exception, root: Path, template: str, values: Mapping[str, A
     return SettingsProblem(f"{where}: {type(error).__name__}: {error}", fix="mend that line of the template")
 
 
-_ANOTHER = "write a template of {}, or name another in the job's `template` or in image.dockerfile"
+_ANOTHER = "write a template of {}, or name another in the job's `template` or `dockerfile`, or in image.dockerfile"
 
 
 def _missing(name: str, where: str, template: str) -> SettingsProblem:

@@ -116,6 +116,7 @@ class Job:
     replicas: int = 1
     pins: Mapping[str, Version] | None = None
     base: str | None = None
+    dockerfile: str | None = None
     code: tuple[str, ...] | None = None
     compute_pool: ComputePool | None = None
     query_warehouse: str | None = None

@@ -111,6 +111,7 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
     code = code_of(project.root, job, image.code)
     machine = family(project.pool(job).instance_family)
     base = job.base or image.base
+    dockerfile = job.dockerfile or image.dockerfile
     values = {
         "base": base,
         "apt": image.apt,
@@ -126,8 +127,8 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
         repository_url=url or repository_url(project),
         name=image.name,
         base=base,
-        dockerfile=fill(project.root, image.dockerfile, {**values, "buildkit": False}),
-        dockerfile_buildkit=fill(project.root, image.dockerfile, {**values, "buildkit": True}),
+        dockerfile=fill(project.root, dockerfile, {**values, "buildkit": False}),
+        dockerfile_buildkit=fill(project.root, dockerfile, {**values, "buildkit": True}),
         files=files,
         code=code,
         entrypoint=ENTRYPOINT,

@@ -184,6 +184,26 @@ def test_a_script_of_the_page_is_stopped_and_goes_on(desk: Project) -> None:
     assert reached >= 100_000
 
 
+def test_a_job_of_several_containers_with_a_dockerfile_of_its_own(desk: Project) -> None:
+    done = desk.inv(*mine("watched"))
+    assert done.code == 0, done
+    assert re.findall(r"^0/watcher \| (seen step-\d)$", done.stdout, re.MULTILINE) == [
+        f"seen step-{i}" for i in range(3)
+    ]
+    containers = json.loads(desk.inv("status", "--json").stdout)["containers"]
+    assert {each["container"]: each["exit_code"] for each in containers} == {"main": 0, "watcher": 0}
+
+    assert desk.inv("-f", "mine.yaml", "render", "--job", "watched").code == 0
+    build = desk.root / ".spcs" / "build" / "watched"
+    spec = yaml.safe_load((build / "spec.yaml").read_text())["spec"]
+    main, watcher = spec["containers"]
+    assert main["image"] == watcher["image"]
+    assert spec["endpoints"] == [{"name": "progress", "port": 8000}]
+    dockerfile = (build / "Dockerfile").read_text()
+    own = dockerfile.index("RUN python -m compileall")
+    assert dockerfile.index("requirements-light.txt") < own < dockerfile.index("COPY [")
+
+
 def test_a_secret_is_rendered_and_refused_by_the_local_account(desk: Project) -> None:
     hub = ("-f", "mine.yaml", "--dry", "run", "--job", "hub")
     assert "EXTERNAL_ACCESS_INTEGRATIONS = (HUB_ACCESS)" in desk.inv(*hub).stdout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ OUTPUT = "@DB.S.RUNS/runs/mine/output/"
 EARLIER = "@DB.S.RUNS/runs/earlier/output/"
 
 
-def rendered(job: Job, earlier: str = "") -> Mapping[str, Any]:
-    text = specification(REPO, Settings(), "mine", job, image="/d/s/r/i:1", output=OUTPUT, earlier=earlier)
+def rendered(job: Job, earlier: str = "", root: Path = REPO) -> Mapping[str, Any]:
+    text = specification(root, Settings(), "mine", job, image="/d/s/r/i:1", output=OUTPUT, earlier=earlier)
     spec: Mapping[str, Any] = yaml.safe_load(text)["spec"]
     return spec
 
@@ -80,6 +82,42 @@ def test_a_run_that_goes_on_sees_the_earlier_outputs_beside_its_own() -> None:
     stages = {volume["name"]: volume["stageConfig"]["name"] for volume in spec["volumes"]}
     assert mounts == {"output": "/opt/training-output", "earlier": "/opt/earlier-output"}
     assert stages == {"output": OUTPUT, "earlier": EARLIER}
+
+
+BLOCKS = {
+    "container": "    secrets: [{snowflakeSecret: DB.S.TOKEN, envVarName: TOKEN, secretKeyRef: secret_string}]",
+    "volume_mounts": "    - {name: scratch, mountPath: /scratch}",
+    "sidecars": "  - {name: side, image: {{ image | tojson }}, args: [--serve]}",
+    "volumes": "  - {name: scratch, source: local}",
+    "endpoints": "  endpoints:\n  - {name: web, port: 8000, public: true}",
+    "root": "serviceRoles:\n- {name: viewer, endpoints: [web]}",
+}
+
+
+@pytest.mark.parametrize("names", [["container"], ["sidecars"], ["endpoints"], list(BLOCKS)], ids="+".join)
+def test_a_template_of_ones_own_adds_containers_endpoints_secrets_and_volumes(tmp_path: Path, names: list[str]) -> None:
+    made = own_template(tmp_path, {name: BLOCKS[name] for name in names})
+    spec = rendered(Job(template="own.j2"), root=made)
+    assert [container["name"] for container in spec["containers"]] == ["main", "side"][: 1 + ("sidecars" in names)]
+    assert [secret["envVarName"] for secret in spec["containers"][0].get("secrets", [])] == ["TOKEN"] * (
+        "container" in names
+    )
+    assert [endpoint["port"] for endpoint in spec.get("endpoints", [])] == [8000] * ("endpoints" in names)
+
+
+def test_endpoints_of_ones_own_stand_beside_those_of_replicas(tmp_path: Path) -> None:
+    made = own_template(tmp_path, {"endpoints": "{{ super() }}\n  - {name: web, port: 8000}"})
+    names = [endpoint["name"] for endpoint in rendered(Job(template="own.j2", replicas=2), root=made)["endpoints"]]
+    assert names == ["rendezvous", "ephemeral", "web"]
+
+
+def own_template(root: Path, blocks: Mapping[str, str]) -> Path:
+    """A project's folder with `own.j2`, which extends the project's template and fills these blocks."""
+    (root / "templates").mkdir()
+    shutil.copy(REPO / "templates" / "spec.yaml.j2", root / "templates")
+    filled = [f"{{% block {name} %}}\n{text}\n{{% endblock %}}\n" for name, text in blocks.items()]
+    (root / "own.j2").write_text('{% extends "templates/spec.yaml.j2" %}\n' + "".join(filled))
+    return root
 
 
 @pytest.mark.parametrize("name", ["train", "train_gpu", "train_multinode", "tutorial"])
