@@ -64,6 +64,18 @@ def data(c: Context) -> None:
     account.data(project(c))
 
 
+@task(help={"name": "the new job: lower-case letters, digits and _", "like": "a job of invoke.yaml to copy"})
+def new(c: Context, name: str, like: str = "") -> None:
+    """Make a new job: its template and its entry in invoke.yaml.
+
+    templates/NAME.yaml.j2 extends templates/spec.yaml.j2. With --like, both are copies of what that job has. Nothing
+    that is there is overwritten.
+    """
+    from spcs.steps import new as step
+
+    step.new(project(c), name, like)
+
+
 @task(help={"job": JOB})
 def render(c: Context, job: str = "") -> None:
     """Write a job's Dockerfile, spec.yaml and setup.sql.
@@ -231,5 +243,5 @@ def local_connection(c: Context) -> None:
     local.connection(project(c))
 
 
-ns = Collection(doctor, setup, data, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
+ns = Collection(doctor, setup, data, new, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
 ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

@@ -47,6 +47,16 @@ def render(root: Path, template: str, values: Mapping[str, Any], filters: Filter
     return _finished(text, template)
 
 
+def source(root: Path, template: str) -> str:
+    """The text of `template` as it was written; raises SettingsProblem if it cannot be read."""
+    try:
+        return (root / template).read_text()
+    except FileNotFoundError:
+        raise _missing(template, template, template) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _problem(error, root, template, {}) from error
+
+
 def _problem(error: Exception, root: Path, template: str, values: Mapping[str, Any]) -> SettingsProblem:
     """What a template that cannot be rendered means to who wrote it."""
     where = _where(error, root, template)

@@ -2,5 +2,6 @@
 
 from spcs.config.load import job_named, load
 from spcs.config.model import ComputePool, Job, Settings, Snowflake, Volume
+from spcs.config.rules import check_job_name
 
-__all__ = ["ComputePool", "Job", "Settings", "Snowflake", "Volume", "job_named", "load"]
+__all__ = ["ComputePool", "Job", "Settings", "Snowflake", "Volume", "check_job_name", "job_named", "load"]

@@ -59,8 +59,7 @@ def check(settings: Settings, origin: Origin) -> None:
     """Raise SettingsProblem for the first value that breaks its rule."""
     for name in settings.jobs:
         if not JOB.pattern.fullmatch(name):
-            what = f"a job cannot be called {name!r} ({origin(('jobs', name))})"
-            raise SettingsProblem(what, JOB.why, JOB.fix)
+            check_job_name(name, f" ({origin(('jobs', name))})")
     for path, text, rule in _texts(settings):
         if not rule.pattern.fullmatch(text):
             raise SettingsProblem(f"'{dotted(path)}' is {text!r} ({origin(path)})", rule.why, rule.fix)
@@ -73,6 +72,12 @@ def check(settings: Settings, origin: Origin) -> None:
                 f"'{dotted(path)}' has min_nodes {pool.min_nodes}, but max_nodes {pool.max_nodes} ({origin(path)})",
                 fix="raise max_nodes, or lower min_nodes",
             )
+
+
+def check_job_name(name: str, where: str = "") -> None:
+    """Raise SettingsProblem if no job can be called that; `where` says where it stands."""
+    if not JOB.pattern.fullmatch(name):
+        raise SettingsProblem(f"a job cannot be called {name!r}{where}", JOB.why, JOB.fix)
 
 
 def _texts(settings: Settings) -> Iterator[Checked]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spcs.run.model import State, readable_amount
@@ -60,8 +60,13 @@ def verdict(verdict: Verdict, *, as_json: bool = False) -> None:
     facts += [("note", note) for note in verdict.notes]
     say(_indented(facts))
     if verdict.commands:
-        say("next:")
-        say(_indented([(command, what) for what, command in verdict.commands]))
+        next_commands(verdict.commands)
+
+
+def next_commands(commands: Sequence[tuple[str, str]]) -> None:
+    """Say what can be done next: (what for, command) pairs."""
+    say("next:")
+    say(_indented([(command, what) for what, command in commands]))
 
 
 def duration(seconds: float) -> str:

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pins": {"errors"},
     "render": {"errors"},
     "reading": {"errors"},
+    "scaffold": {"errors"},
     "words": {"errors", "reading"},
     "specification": {"errors", "config", "render", "spec"},
     "image": {"errors", "render", "pins"},
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "words",
     },
     "steps": {"errors", "account", "config", "doctor", "image", "local", "pins", "project", "render", "run", "show"}
-    | {"spec", "specification"},
+    | {"scaffold", "spec", "specification"},
     "__init__": set(),
 }
 
