@@ -76,15 +76,19 @@ def new(c: Context, name: str, like: str = "") -> None:
     step.new(project(c), name, like)
 
 
-@task(help={"job": JOB})
-def render(c: Context, job: str = "") -> None:
+@task(help={"job": JOB, "diff": "write nothing, show how they differ from those of the job's last run"})
+def render(c: Context, job: str = "", diff: bool = False) -> None:
     """Write a job's Dockerfile, spec.yaml and setup.sql.
 
     They go to .spcs/build/JOB/, to be read before anything is done with them.
+
+    --diff compares with what the last run left in .spcs/runs/; where that is gone, with the spec.yaml that the newest
+    run put on the stage. The exit code is 0, changed or not; 3 if the job has not been run yet.
     """
+    from spcs.steps import diff as comparison
     from spcs.steps import image
 
-    image.render(project(c), job)
+    comparison.diff(project(c), job) if diff else image.render(project(c), job)
 
 
 @task(help={"job": JOB})

@@ -17,7 +17,7 @@ from spcs.image import login as log_in
 from spcs.image import push as push_image
 from spcs.project import Project
 from spcs.render import render as fill
-from spcs.run.names import output_folder
+from spcs.run.names import SPEC_FILE, output_folder
 from spcs.show import tables
 from spcs.show.console import say
 from spcs.spec import family
@@ -33,15 +33,20 @@ def render(project: Project, job: str) -> None:
     name, entry = project.job(job)
     plan = image_plan(project, entry, url=UNKNOWN_URL)
     folder = project.receipts / "build" / name
-    texts = {
-        "Dockerfile": plan.dockerfile,
-        "spec.yaml": run_specification(project, name, entry, image_path(project, plan), f"{name}_run"),
-        "setup.sql": setup_sql(project, name, YOUR_USER, admin=True),
-    }
+    made = texts(project, name, entry, plan, f"{name}_run")
     folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
+    for file, text in made.items():
         (folder / file).write_text(text)
         say(f"wrote {(folder / file).relative_to(project.root)}")
+
+
+def texts(project: Project, name: str, job: Job, plan: ImagePlan, run: str) -> Mapping[str, str]:
+    """The three texts of a run called `run`, by the names of their files."""
+    return {
+        "Dockerfile": plan.dockerfile,
+        SPEC_FILE: run_specification(project, name, job, image_path(project, plan), run),
+        "setup.sql": setup_sql(project, name, YOUR_USER, admin=True),
+    }
 
 
 def build(project: Project, job: str) -> Receipt:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from spcs.account import sql
 from spcs.config import Job
-from spcs.errors import NotReady
-from spcs.image import Receipt, read
+from spcs.errors import NotReady, SettingsProblem
+from spcs.image import ImagePlan, Receipt, read
 from spcs.project import Project
 from spcs.run import files, record, verdict, watch
 from spcs.run.follow import follow as to_the_end
@@ -18,6 +20,7 @@ from spcs.show import runs as screen
 from spcs.show import tables
 from spcs.show.console import say
 from spcs.specification import CONTAINER, unknown_family
+from spcs.steps.account import YOUR_USER, setup_sql
 from spcs.steps.image import image_path, image_plan, run_specification
 
 
@@ -28,7 +31,8 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
     """
     earlier = _earlier(project, resume) if resume else None
     name, entry = project.job(job or (earlier.job if earlier else ""))
-    receipt, path = _image(project, name, entry)
+    plan = image_plan(project, entry)
+    receipt, path = _image(project, name, plan)
     run = _named(project, new_run(name), entry, receipt)
     notice = unknown_family(project.pool(entry))
     if notice:
@@ -43,6 +47,8 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
     )
     if project.dry:
         project.tell(submission.spec)
+    else:
+        _keep(project, name, plan, run)
     submit(project.account, submission, project.root, dry=project.dry)
     if project.dry:
         return
@@ -107,9 +113,15 @@ def _to_the_verdict(project: Project, run: Run, *, as_json: bool = False, stop_d
     verdict.check(ended)
 
 
-def _image(project: Project, name: str, job: Job) -> tuple[Receipt, str]:
+def _keep(project: Project, name: str, plan: ImagePlan, run: Run) -> None:
+    """Keep what `inv render --diff` compares with, beside the specification that `submit` writes."""
+    record.keep(project.root, run.name, {"Dockerfile": plan.dockerfile})
+    with suppress(SettingsProblem):  # a run needs no setup.sql: a broken template of it is for inv setup to tell
+        record.keep(project.root, run.name, {"setup.sql": setup_sql(project, name, YOUR_USER, admin=True)})
+
+
+def _image(project: Project, name: str, plan: ImagePlan) -> tuple[Receipt, str]:
     """The job's image as pushed, and its path in the specification; raises NotReady when it has not been pushed."""
-    plan = image_plan(project, job)
     path = image_path(project, plan)
     receipt = read(project.receipts, name)
     if project.dry:

@@ -34,6 +34,22 @@ def test_runs_of_another_connection_do_not_count(tmp_path: Path) -> None:
     assert record.last(tmp_path, "local") == OLD
 
 
+def test_the_last_run_of_a_job_is_that_jobs(tmp_path: Path) -> None:
+    earlier = run("zebra_20260826_120005_bcdf")
+    for each in (NEW, OLD, earlier):
+        record.write(tmp_path, each)
+    assert record.last_of(tmp_path, "local", "zebra") == OLD
+    assert record.last_of(tmp_path, "prod", "zebra") is None
+    assert record.last_of(tmp_path, "local", "bee") is None
+
+
+def test_texts_that_are_kept_come_back(tmp_path: Path) -> None:
+    assert record.kept(tmp_path, OLD.name, ["a", "b"]) == {}
+    record.keep(tmp_path, OLD.name, {"a": "1\n"})
+    record.keep(tmp_path, OLD.name, {"b": "2\n"})
+    assert record.kept(tmp_path, OLD.name, ["a", "b", "c"]) == {"a": "1\n", "b": "2\n"}
+
+
 def test_without_receipts_there_is_no_last_run(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="inv run"):
         record.last(tmp_path, "local")
