@@ -200,7 +200,7 @@ def test_a_job_of_several_containers_with_a_dockerfile_of_its_own(desk: Project)
     assert main["image"] == watcher["image"]
     assert spec["endpoints"] == [{"name": "progress", "port": 8000}]
     dockerfile = (build / "Dockerfile").read_text()
-    own = dockerfile.index("RUN python -m compileall")
+    own = dockerfile.index('RUN python -c "import torch"')
     assert dockerfile.index("requirements-light.txt") < own < dockerfile.index("COPY [")
 
 
