@@ -11,7 +11,7 @@ from invoke.config import Config
 
 from spcs import local, words
 from spcs.config import ComputePool, Job, Settings, job_named, load
-from spcs.errors import SettingsProblem
+from spcs.errors import NotReady, SettingsProblem
 from spcs.show.console import plan, say
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spcs.image import Engine
     from spcs.image.inputs import Kind
 
+LOOK_SECONDS = 20  # how long a plan waits for an account that it can do without
 _opened: dict[Path, Project] = {}
 
 
@@ -88,6 +89,15 @@ class Project:
             self.start_local()
         params = {} if self.dry and self.is_local else resolve(self.settings.connection, self.root)
         return Account({**params, **context}, name=self.settings.connection, dry=self.dry, say=self.tell)
+
+    def look(self) -> Account:
+        """An account to ask even with `dry`, in no role; raises NotReady where the local account does not run."""
+        from spcs.account import Account, resolve
+
+        if self.is_local and not local.running(self.root):
+            raise NotReady("the local account does not run", fix="inv local.up")
+        name = self.settings.connection
+        return Account({**resolve(name, self.root), "login_timeout": LOOK_SECONDS}, name=name)
 
     def start_local(self) -> Mapping[str, Any]:
         """Start the local account and say in one line how it runs containers."""

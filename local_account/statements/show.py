@@ -108,7 +108,9 @@ def _stages(account: Account, session: Session, scope: Scope) -> list[_Row]:
     def row(o: Object) -> Sequence[Any]:
         head = (moment(o.created_on), o.name, o.path.database, o.path.schema, "", "N", "N", o.owner, o.comment)
         directory = (o.properties.get("DIRECTORY") or {}).get("ENABLE")
-        return *head, None, "INTERNAL", None, None, None, None, "ROLE", _yes(bool(directory))
+        encryption = (o.properties.get("ENCRYPTION") or {}).get("TYPE")
+        kind = "INTERNAL NO CSE" if encryption == "SNOWFLAKE_SSE" else "INTERNAL"
+        return *head, None, kind, None, None, None, None, "ROLE", _yes(bool(directory))
 
     return _each(account.catalog.list("STAGE", *place(account, session, scope)), row)
 

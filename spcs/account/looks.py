@@ -6,12 +6,34 @@ from __future__ import annotations
 from spcs.account.quoting import identifier, literal, qualified
 
 
+def show_roles(name: str) -> str:
+    return f"SHOW ROLES LIKE {literal(name)}"
+
+
+def show_databases(name: str) -> str:
+    return f"SHOW DATABASES LIKE {literal(name)}"
+
+
 def show_warehouses(name: str) -> str:
     return f"SHOW WAREHOUSES LIKE {literal(name)}"
 
 
 def show_schemas(name: str, database: str) -> str:
     return f"SHOW SCHEMAS LIKE {literal(name)} IN DATABASE {identifier(database)}"
+
+
+def show_all_schemas(database: str) -> str:
+    return f"SHOW SCHEMAS IN DATABASE {identifier(database)}"
+
+
+def show_all(kinds: str, schema: str) -> str:
+    """All objects of a kind (`STAGES`, `FILE FORMATS`) in a schema."""
+    return f"SHOW {kinds} IN SCHEMA {qualified(schema)}"
+
+
+def show_services_of_pool(pool: str) -> str:
+    """Services and jobs, whatever schema they are in."""
+    return f"SHOW SERVICES IN COMPUTE POOL {identifier(pool)}"
 
 
 def show_stages(name: str, schema: str) -> str:

@@ -45,6 +45,11 @@ def as_given(name: str) -> str:
     return identifier(name) if name.isupper() and _BARE.fullmatch(name) else _quoted(name)
 
 
+def stored(name: str) -> str:
+    """Return one identifier, written as SQL takes it, as the account keeps it and SHOW gives it: `runs` is RUNS."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.upper()
+
+
 def qualified(*names: str) -> str:
     """Join names with dots; each may itself be dotted (`db.schema`), a dot inside double quotes is no separator."""
     return ".".join(identifier(part) for name in names for part in parts(name))

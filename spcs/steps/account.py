@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spcs.account import Account, quoting, sql
+from spcs.account import Account, Missing, objects, quoting, sql
 from spcs.account.script import headline, statements
-from spcs.errors import NotReady, SettingsProblem
+from spcs.config import Snowflake
+from spcs.errors import NotReady, Problem, SettingsProblem
 from spcs.project import Project
 from spcs.render import render
 from spcs.show.console import say
@@ -20,15 +22,70 @@ YOUR_USER = "<your user>"
 
 
 def setup(project: Project, job: str, admin: bool) -> None:
-    """Create what a run needs; statement by statement, each of which changes nothing the second time."""
+    """Create what a run needs, and say of each object whether it was there; running it again changes nothing.
+
+    What is there and differs from the settings is warned of and stays as it is. With `dry` the SQL is the plan, and
+    what the account holds is said beside it where it answers.
+    """
     # Without a role or database of the session: they may not be there yet, and Snowflake refuses the login then.
     account = project.connect()
     user = YOUR_USER if project.dry else quoting.as_given(account.current_user())
-    for statement in statements(setup_sql(project, job, user, admin)):
-        account.query(statement)
-        if not project.dry and not statement.startswith("USE "):
-            say(f"ok  {headline(statement)}")
+    text = setup_sql(project, job, user, admin)
+    for statement in statements(text):
+        if project.dry:
+            account.query(statement)
+        else:
+            _carry_out(account, statement, project.settings.snowflake)
     account.close()
+    if project.dry:
+        _say_what_is_there(project, text)
+
+
+def _carry_out(account: Account, statement: str, home: Snowflake) -> None:
+    thing = objects.created(statement)
+    row = None
+    if thing:
+        with suppress(Problem):  # a look that is refused is no reason not to go on
+            row = look(account, thing, home)
+    answer = account.query(statement)
+    if thing:
+        _say_of(thing, row, "exists" if row or objects.was_there(answer) else "created")
+    elif not statement.startswith("USE "):
+        say(f"{'ok':<8} {headline(statement)}")
+
+
+def _say_what_is_there(project: Project, text: str) -> None:
+    """What of the SQL is there already. USE goes along, so that the roles see what is theirs; it changes nothing."""
+    home = project.settings.snowflake
+    try:
+        account = project.look()
+        account.current_user()
+        for statement in statements(text):
+            if statement.startswith("USE "):
+                with suppress(Problem):
+                    account.query(statement)
+            elif thing := objects.created(statement):
+                row = look(account, thing, home)
+                _say_of(thing, row, "exists" if row else "missing")
+        account.close()
+    except Problem as problem:
+        say(f"what the account holds is not known: {problem.what}", "quiet")
+
+
+def _say_of(thing: objects.Object, row: objects.Row | None, state: str) -> None:
+    say(f"{state:<8} {thing}")
+    for difference in objects.differences(thing, row) if row else []:
+        say(f"{'differs':<8} {thing} {difference.what}", "warn")
+        say(f"{'':<8} fix: {difference.fix}")
+
+
+def look(account: Account, thing: objects.Object, home: Snowflake) -> objects.Row | None:
+    """Its row in SHOW; None where it is not there, where the role may not see it, and for a kind that is not known."""
+    statement = objects.look(thing, home.database, home.schema)
+    try:
+        return objects.find(thing, account.query(statement)) if statement else None
+    except Missing:
+        return None  # nor is what it would be in
 
 
 def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
@@ -39,8 +96,9 @@ def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
         "pools": [project.pool(entry)],
         "user": user,
         "admin": admin,
+        "mark": objects.MADE_BY_SETUP,
     }
-    return render(project.root, "templates/setup.sql.j2", values, {"identifier": _name})
+    return render(project.root, "templates/setup.sql.j2", values, {"identifier": _name, "literal": quoting.literal})
 
 
 def _name(text: str) -> str:

@@ -65,6 +65,13 @@ def test_what_the_set_up_made_is_shown(tutorial: LocalAccount) -> None:
     assert tutorial.query("SHOW WAREHOUSES LIKE 'TUTORIAL_WAREHOUSE'")[0]["size"] == "X-Small"
 
 
+def test_the_type_of_a_stage_tells_its_encryption(tutorial: LocalAccount) -> None:
+    tutorial.query("CREATE STAGE tutorial_db.data_schema.sse ENCRYPTION = ( TYPE = 'SNOWFLAKE_SSE' )")
+    shown = tutorial.query("SHOW STAGES IN SCHEMA tutorial_db.data_schema")
+    assert {row["name"]: row["type"] for row in shown} == {"SSE": "INTERNAL NO CSE", "TUTORIAL_STAGE": "INTERNAL"}
+    tutorial.query("DROP STAGE tutorial_db.data_schema.sse")
+
+
 def test_grants_are_shown_from_both_sides(tutorial: LocalAccount) -> None:
     granted = {
         (row["privilege"], row["granted_on"], row["name"]) for row in tutorial.query("SHOW GRANTS TO ROLE test_role")
