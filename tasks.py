@@ -41,6 +41,24 @@ def setup(c: Context, job: str = "", admin: bool = True) -> None:
     account.setup(project(c), job, admin)
 
 
+@task(
+    help={
+        "job": "whose compute pool to drop (default: those of all jobs)",
+        "admin": "also drop pool, warehouse, database and role",
+        "keep_data": "leave the stage, the table of inv data, and what they are in",
+        "yes": "do not ask",
+    }
+)
+def teardown(c: Context, job: str = "", admin: bool = False, keep_data: bool = False, yes: bool = False) -> None:
+    """Drop what setup made in the account.
+
+    It says what is lost and asks first. What setup did not make stays, as does what holds such things.
+    """
+    from spcs.steps import teardown as step
+
+    step.teardown(project(c), step.Wanted(job, admin, keep_data), yes)
+
+
 @task(help={"job": JOB, "json": JSON})
 def doctor(c: Context, job: str = "", json: bool = False) -> None:
     """Check everything that a run of the job needs.
@@ -247,5 +265,7 @@ def local_connection(c: Context) -> None:
     local.connection(project(c))
 
 
-ns = Collection(doctor, setup, data, new, render, build, push, images, login, run, status, logs, cancel, fetch, bench)
+ns = Collection(
+    doctor, setup, teardown, data, new, render, build, push, images, login, run, status, logs, cancel, fetch, bench
+)
 ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

@@ -51,5 +51,12 @@ def read(state: Path, job: str) -> Receipt | None:
         return None
 
 
+def forget_pushes(state: Path) -> None:
+    """Take no image for pushed any more: the repository it was pushed to is gone."""
+    for file in (state / "images").glob("*.json"):
+        if receipt := read(state, file.stem):
+            write(state, dataclasses.replace(receipt, digest=""))
+
+
 def _path(state: Path, job: str) -> Path:
     return state / "images" / f"{job}.json"

@@ -16,7 +16,7 @@ from spcs.project import Project
 from spcs.render import render
 from spcs.show.console import say
 
-MARK = "loaded by inv data: "
+LOADED_BY_DATA = "loaded by inv data: "
 YOUR_USER = "<your user>"
 """Stands in `setup.sql` where the user is not known; whoever runs the text puts a name there."""
 
@@ -119,12 +119,12 @@ def data(project: Project) -> None:
     if settings.folder:
         account.put(file, f"{stage}/{settings.folder}")
         return None if project.dry else say(f"data: {settings.file} in @{stage}/{settings.folder}/")
-    mark = f"{MARK}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    mark = f"{LOADED_BY_DATA}{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     if not project.dry and _loaded(account, settings.table, f"{flake.database}.{flake.schema}", mark):
         return say(f"data: {table} holds {settings.file} already")
     columns = _columns(file)  # first: a file that cannot be loaded is not sent
     account.put(file, f"{stage}/data")
-    account.statement(sql.create_table(table, columns, replace=True, comment=f"{MARK}in progress"))
+    account.statement(sql.create_table(table, columns, replace=True, comment=f"{LOADED_BY_DATA}in progress"))
     account.statement(sql.copy_from_parquet(table, f"{stage}/data/{file.name}"))
     account.statement(sql.comment_on_table(table, mark))
     if not project.dry:
@@ -136,7 +136,7 @@ def _loaded(account: Account, table: str, schema: str, mark: str) -> bool:
     """Does the table hold that very file? Raises NotReady for a table that somebody else made."""
     found = [row for row in account.query(sql.show_tables(table, schema)) if row["name"].upper() == table.upper()]
     comment = str(found[0]["comment"] or "") if found else ""
-    if found and not comment.startswith(MARK):
+    if found and not comment.startswith(LOADED_BY_DATA):
         raise NotReady(
             f"the table {schema}.{table} was not made by inv data",
             why="loading would replace what it holds",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import Outcome, Project, run
+from tests.support import INVOKE, Outcome, Project, run
 
 OBJECTS = (
     "role TRAINING_ROLE",
@@ -69,6 +72,133 @@ def test_what_differs_is_warned_of_and_stays(fresh: Project) -> None:
         assert "fix: ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 1 AUTO_SUSPEND_SECS = 300\n" in done.stderr
     sql(fresh, "ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 1 AUTO_SUSPEND_SECS = 300")
     assert "differs  compute pool" not in fresh.inv("setup").stderr
+
+
+def names(project: Project, statement: str) -> list[str]:
+    script = (
+        "import sys; from pathlib import Path; from spcs.account import Account, resolve;"
+        "a = Account(resolve('local', Path('.')), name='local');"
+        "[print(row['name']) for row in a.query(sys.argv[1])]"
+    )
+    done = run([sys.executable, "-c", script, statement], project.root, project.env, 60)
+    assert done.code == 0, done
+    return done.stdout.split()
+
+
+def answered(project: Project, answer: str, *words: str) -> Outcome:
+    """Run `inv WORDS…` with a terminal as its stdin, on which somebody types `answer`."""
+    typed, terminal = pty.openpty()
+    os.write(typed, f"{answer}\n".encode())
+    try:
+        env = {**os.environ, **project.env}
+        command = [str(INVOKE), *words]
+        done = subprocess.run(
+            command, cwd=project.root, env=env, stdin=terminal, capture_output=True, text=True, timeout=60, check=False
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr, 0)
+    finally:
+        os.close(typed)
+        os.close(terminal)
+
+
+def test_somebody_at_a_terminal_is_asked(fresh: Project) -> None:
+    assert fresh.inv("setup").code == 0
+    no = answered(fresh, "", "teardown")
+    assert (no.code, "nothing dropped" in no.stderr) == (0, True), no
+    assert told(fresh.inv("--dry", "setup"), "exists") == OBJECTS
+    assert answered(fresh, "y", "teardown").code == 0
+    assert told(fresh.inv("--dry", "setup"), "exists") == OBJECTS[:5]
+
+
+def test_what_was_made_goes_and_can_be_made_anew(fresh: Project) -> None:
+    settings = {"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 20}"}
+    done = fresh.inv("setup", "data", "build", "push", "run", env=settings)
+    assert done.code == 0, done
+
+    asked = fresh.inv("teardown", "--admin")
+    assert asked.code == 2, asked
+    assert "fix: inv teardown --admin --yes\n" in asked.stderr
+    for text in (
+        "drop     the logs and states of 1 run\n",
+        "drop     image repository TRAINING_DB.TRAINING.IMAGES: 1 image\n",
+        "drop     table TRAINING_DB.TRAINING.DIGITS: 1797 rows\n",
+        " of 1 run, ",
+        "drop     role TRAINING_ROLE\n",
+        "stays    the integration SNOWSERVICES_INGRESS_OAUTH stays: the whole account shares it\n",
+    ):
+        assert text in asked.stderr, asked
+    assert told(fresh.inv("--dry", "setup"), "exists") == OBJECTS
+
+    plan = fresh.inv("--dry", "teardown", "--admin")
+    assert plan.code == 0, plan
+    assert re.findall(r"^DROP (\S+ ?\S*) IF", plan.stdout, re.MULTILINE) == [
+        *("SERVICE", "IMAGE REPOSITORY", "TABLE", "STAGE", "SCHEMA", "DATABASE"),
+        *("COMPUTE POOL", "WAREHOUSE", "ROLE"),
+    ]
+    assert told(fresh.inv("--dry", "setup"), "exists") == OBJECTS
+
+    gone = fresh.inv("teardown", "--admin", "--yes")
+    assert gone.code == 0, gone
+    assert names(fresh, "SHOW DATABASES") == []
+    assert told(fresh.inv("--dry", "setup"), "exists") == ("security integration SNOWSERVICES_INGRESS_OAUTH",)
+    twice = fresh.inv("teardown", "--admin")
+    assert twice.code == 0, twice
+    assert "there is nothing to drop" in twice.stderr
+
+    anew = fresh.inv("setup", "data", "build", "push", "run", env=settings)
+    assert anew.code == 0, anew
+    assert len(told(anew, "created")) == len(OBJECTS) - 1
+
+
+def test_without_admin_what_an_administrator_made_stays(fresh: Project) -> None:
+    assert fresh.inv("setup", "data").code == 0
+    kept = fresh.inv("teardown", "--keep-data", "--yes")
+    assert kept.code == 0, kept
+    assert told(fresh.inv("--dry", "setup"), "missing") == ("image repository IMAGES",)
+    assert fresh.inv("teardown", "--yes").code == 0
+    assert told(fresh.inv("--dry", "setup"), "exists") == OBJECTS[:5]
+    again = fresh.inv("teardown")
+    assert again.code == 0, again
+    assert "there is nothing to drop; pool, warehouse, role and database: --admin" in again.stderr
+    assert told(fresh.inv("setup", "--no-admin"), "created") == OBJECTS[5:]
+
+
+def test_what_the_set_up_did_not_make_stays(fresh: Project) -> None:
+    assert fresh.inv("local.up").code == 0
+    sql(fresh, "CREATE WAREHOUSE TRAINING_WH")
+    assert fresh.inv("setup").code == 0
+    sql(
+        fresh,
+        "CREATE TABLE TRAINING_DB.TRAINING.MINE (A INT)",
+        "CREATE SCHEMA TRAINING_DB.OTHERS",
+        "CREATE TABLE TRAINING_DB.PUBLIC.THEIRS (A INT)",
+    )
+    done = fresh.inv("teardown", "--admin", "--yes")
+    assert told(done, "stays")[:4] == (
+        "schema TRAINING_DB.TRAINING: it holds what inv setup did not make: MINE",
+        "database TRAINING_DB: it holds what inv setup did not make: OTHERS, TRAINING, THEIRS",
+        "warehouse TRAINING_WH: its comment does not say 'made by inv setup'",
+        "role TRAINING_ROLE: it owns database TRAINING_DB",
+    )
+    assert sorted(names(fresh, "SHOW TABLES IN DATABASE TRAINING_DB")) == ["MINE", "THEIRS"]
+    assert names(fresh, "SHOW STAGES IN DATABASE TRAINING_DB") == []
+    assert names(fresh, "SHOW COMPUTE POOLS") == []
+
+
+def test_a_pool_that_others_use_stays(fresh: Project) -> None:
+    assert fresh.inv("setup", "build", "push").code == 0
+    started = fresh.inv("run", "--no-follow", env={"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 1000000}"})
+    assert started.code == 0, started
+    other = {"INVOKE_SNOWFLAKE_SCHEMA": "ELSEWHERE"}
+    assert fresh.inv("setup", env=other).code == 0
+    done = fresh.inv("teardown", "--admin", "--yes", env=other)
+    assert done.code == 0, done
+    assert re.search(r"stays +compute pool TRAINING_POOL: others use it: TRAINING_DB.TRAINING.TRAIN_", done.stderr)
+    assert names(fresh, "SHOW COMPUTE POOLS") == ["TRAINING_POOL"]
+    mine = fresh.inv("teardown", "--admin", "--yes")
+    assert mine.code == 0, mine
+    assert "drop     the logs and states of 1 run, 1 still going on\n" in mine.stderr
+    assert names(fresh, "SHOW COMPUTE POOLS") == []
 
 
 def test_the_plan_says_what_is_missing(fresh: Project) -> None:

@@ -1,13 +1,16 @@
-"""The account's objects in SQL: every name as Snowflake takes it, whatever it is."""
+"""The account's objects in SQL, made and dropped: every name as Snowflake takes it, whatever it is."""
 
 from __future__ import annotations
 
 import pytest
 
-from spcs.account import quoting
-from spcs.config import Settings, Snowflake
+from spcs.account import objects, quoting
+from spcs.account.script import statements
+from spcs.config import ComputePool, Job, Settings, Snowflake
 from spcs.project import Project
 from spcs.steps.account import YOUR_USER, setup_sql
+from spcs.steps.survey import Step, to_send
+from spcs.steps.teardown import Wanted, teardown_sql
 from tests.support import REPO
 
 
@@ -31,3 +34,68 @@ def test_a_reserved_word_is_quoted_wherever_it_stands(key: str) -> None:
     lines = [line for line in text(**{key: "TABLE"}).splitlines() if not line.startswith("--")]
     assert '"TABLE"' in "\n".join(lines)
     assert not [line for line in lines if " TABLE" in line]
+
+
+KEYS = ("admin_role", "role", "database", "schema", "warehouse", "image_repository", "stage")
+SHARED = "SNOWSERVICES_INGRESS_OAUTH"
+
+
+def down(wanted: Wanted, *runs: str, **settings: object) -> str:
+    return teardown_sql(Project(REPO, Settings(**settings), dry=True), wanted, runs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_reserved_word_is_quoted_where_it_is_dropped(key: str) -> None:
+    sql = down(Wanted(admin=True), snowflake=Snowflake(**{key: "TABLE"}))  # type: ignore[arg-type]
+    lines = [line for line in sql.splitlines() if not line.startswith(("--", "DROP TABLE"))]
+    assert '"TABLE"' in "\n".join(lines)
+    assert not [line for line in lines if " TABLE" in line]
+
+
+def test_what_is_made_is_dropped_in_reverse_order_but_for_what_all_share() -> None:
+    made = [thing for each in statements(text()) if (thing := objects.created(each)) and thing.name != SHARED]
+    mine = [each for each in statements(down(Wanted("train", admin=True))) if each.startswith("DROP")]
+    gone = [thing for each in mine if (thing := objects.dropped(each)) and thing.kind != "TABLE"]
+    names = {(thing.kind, thing.stored) for thing in gone}
+    assert names == {(thing.kind, thing.stored) for thing in made}
+    order = [thing.kind for thing in gone]
+    assert order.index("STAGE") < order.index("SCHEMA") < order.index("DATABASE") < order.index("ROLE")
+
+
+def test_only_admin_drops_what_an_administrator_made() -> None:
+    sql = down(Wanted(), "TRAIN_20260101_000000_BCDF")
+    assert "DROP SERVICE IF EXISTS TRAINING_DB.TRAINING.TRAIN_20260101_000000_BCDF;" in sql
+    for kind in ("DATABASE", "WAREHOUSE", "COMPUTE POOL", "ROLE"):
+        assert f"DROP {kind}" not in sql
+
+
+def test_data_is_kept_with_all_that_it_needs() -> None:
+    sql = down(Wanted(admin=True, keep_data=True))
+    assert "DROP COMPUTE POOL" in sql
+    for kind in ("TABLE", "STAGE", "SCHEMA", "DATABASE", "ROLE"):
+        assert f"DROP {kind}" not in sql
+    assert "DROP SERVICE" not in down(Wanted(keep_data=True), "TRAIN_20260101_000000_BCDF")
+
+
+def test_pools_of_all_jobs_go_once_unless_one_is_named() -> None:
+    jobs = {"train": Job(), "gpu": Job(compute_pool=ComputePool("GPUS")), "more": Job(compute_pool=ComputePool("GPUS"))}
+    every, one = down(Wanted(admin=True), jobs=jobs), down(Wanted("gpu", admin=True), jobs=jobs)
+    assert (every.count("DROP COMPUTE POOL"), one.count("DROP COMPUTE POOL")) == (2, 1)
+    assert "ALTER COMPUTE POOL IF EXISTS GPUS STOP ALL;\nDROP COMPUTE POOL IF EXISTS GPUS;" in one
+
+
+def test_sent_is_what_drops_something_after_its_role() -> None:
+    stage, pool = objects.Object("STAGE", "S"), objects.Object("COMPUTE POOL", "P")
+    steps = [
+        Step("USE ROLE R"),
+        Step("DROP STAGE S", stage),
+        Step("DROP STAGE T", stage, there=False),
+        Step("USE ROLE ADMIN"),
+        Step("DROP POOL P", pool, stays="others use it"),
+    ]
+    assert to_send(steps) == ["USE ROLE R", "DROP STAGE S"]
+
+
+def test_the_command_to_type_has_the_words_that_were_typed() -> None:
+    assert Wanted().command == "inv teardown"
+    assert Wanted("gpu", admin=True, keep_data=True).command == "inv teardown --job gpu --admin --keep-data"
