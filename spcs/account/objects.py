@@ -80,8 +80,11 @@ def dropped(statement: str) -> Object | None:
 
 
 def look(thing: Object, database: str, schema: str) -> str | None:
-    """The SHOW … LIKE that finds it; None for a kind that is not known here. Other names may be among the rows."""
-    asked = _LOOKS.get(thing.kind)
+    """The SHOW … LIKE that finds it, in the place that its name says or else in this one; None for a kind that is not
+    known here. Other names may be among the rows."""
+    asked, place = _LOOKS.get(thing.kind), parts(thing.name)[:-1]
+    if place:
+        database, schema = (place[-1], schema) if thing.kind == "SCHEMA" else [database, *place][-2:]
     return asked(thing.stored, database, schema) if asked else None
 
 

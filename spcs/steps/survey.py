@@ -74,16 +74,15 @@ def survey(account: Account, home: Snowflake, text: str, runs: Sequence[Row]) ->
 
 
 def to_send(steps: Sequence[Step]) -> list[str]:
-    """What drops something, each part after its USE."""
+    """What drops something and what else a template of the user's says, each part after its USE."""
     sent: list[str] = []
-    role = ""
+    uses: list[str] = []
     for step in steps:
-        if step.thing is None:
-            role = step.statement
-        elif step.drops:
-            sent += [role] if role else []
-            sent.append(step.statement)
-            role = ""
+        if step.statement.startswith("USE "):
+            uses.append(step.statement)
+        elif step.thing is None or step.drops:
+            sent += [*uses, step.statement]
+            uses = []
     return sent
 
 
@@ -96,14 +95,9 @@ class _Surveyor:
 
     def step(self, statement: str) -> None:
         thing = objects.dropped(statement)
-        if thing is None:
-            if self._used(statement):
-                self.steps.append(Step(statement))
-        elif thing.kind == "SERVICE":
-            state = State.of(str(self._runs[thing.stored]["status"]))
-            self.steps.append(Step(statement, thing, holds="" if state.final else state.word))
-        else:
-            self.steps.append(self._found(statement, thing))
+        if statement.startswith("USE ") and not self._used(statement):
+            return
+        self.steps.append(self._found(statement, thing) if thing else Step(statement))
 
     def _used(self, statement: str) -> bool:
         if statement == sql.use_role(self._home.role):
@@ -112,6 +106,10 @@ class _Surveyor:
         return True
 
     def _found(self, statement: str, thing: Object) -> Step:
+        if objects.look(thing, self._home.database, self._home.schema) is None:
+            run = self._runs.get(thing.stored, {}) if thing.kind == "SERVICE" else {}
+            state = State.of(str(run.get("status", State.DONE.value)))
+            return Step(statement, thing, holds="" if state.final else state.word)
         row = look(self._account, thing, self._home)
         if row is None:
             return Step(statement, thing, there=False)

@@ -96,6 +96,11 @@ def test_sent_is_what_drops_something_after_its_role() -> None:
     assert to_send(steps) == ["USE ROLE R", "DROP STAGE S"]
 
 
+def test_what_a_template_of_the_users_says_besides_is_sent_too() -> None:
+    steps = [Step("USE ROLE R"), Step("USE DATABASE D"), Step("REVOKE ROLE R FROM ROLE X")]
+    assert to_send(steps) == [step.statement for step in steps]
+
+
 def test_the_command_to_type_has_the_words_that_were_typed() -> None:
     assert Wanted().command == "inv teardown"
     assert Wanted("gpu", admin=True, keep_data=True).command == "inv teardown --job gpu --admin --keep-data"

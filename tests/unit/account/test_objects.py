@@ -51,6 +51,12 @@ def test_the_look_finds_one_name_among_those_that_are_like_it() -> None:
     assert objects.look(Object("SEQUENCE", "s"), "DB", "S") is None
 
 
+def test_the_look_goes_where_the_name_says() -> None:
+    assert objects.look(Object("STAGE", "other.x.runs"), "DB", "S") == "SHOW STAGES LIKE 'RUNS' IN SCHEMA other.x"
+    assert objects.look(Object("STAGE", "x.runs"), "DB", "S") == "SHOW STAGES LIKE 'RUNS' IN SCHEMA DB.x"
+    assert objects.look(Object("SCHEMA", "other.x"), "DB", "S") == "SHOW SCHEMAS LIKE 'X' IN DATABASE other"
+
+
 def test_a_pool_as_the_settings_say_differs_in_nothing() -> None:
     pool = objects.created(POOL)
     assert pool
