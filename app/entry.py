@@ -158,8 +158,8 @@ def pass_on_signals(agent: ElasticAgent) -> None:
             os._exit(128 + number)
         while any(worker.id is None for worker in agent.get_worker_group().workers):
             time.sleep(0.01)
+        signal.signal(signal.SIGINT, kill)  # first: who sees the processes told may press it again at once
         send(signal.SIGTERM)
-        signal.signal(signal.SIGINT, kill)
         signal.alarm(signal.alarm(0) or STOP_SECONDS)
 
     def kill(*_: object) -> None:
