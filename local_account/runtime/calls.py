@@ -14,6 +14,10 @@ from local_account.runtime.model import RuntimeProblem
 
 log = logging.getLogger("local_account")
 
+# podman gives up a whole list when a container, of whomever, goes while it is made: asked again it gives one.
+_GONE = "no such container"
+_TRIES = 5
+
 
 class Calls:
     """Runs commands of one client.
@@ -45,7 +49,14 @@ class Calls:
             self.quiet(argv.remove(self._client, ids))
 
     def words(self, command: list[str]) -> list[str]:
-        return self.run(command, RuntimeProblem("the engine does not answer")).stdout.split()
+        problem = RuntimeProblem("the engine does not answer")
+        for _ in range(_TRIES - 1):
+            try:
+                return self.run(command, problem).stdout.split()
+            except RuntimeProblem as refusal:
+                if _GONE not in refusal.detail:
+                    raise
+        return self.run(command, problem).stdout.split()
 
     def quiet(self, command: list[str]) -> None:
         done = self.call(command)
