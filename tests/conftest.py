@@ -54,12 +54,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("docker_client", found or [None], ids=[c.version for c in found] or ["none"])
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("engine")
-        # What is dear to set up is so in one process alone: an engine's images, or what a module's fixtures make.
-        item.add_marker(pytest.mark.xdist_group("engine" if mark else item.path.name))
         if mark:
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS))
         for engine in (mark.args or ("docker",)) if mark else ():
