@@ -63,6 +63,16 @@ class Project:
         """Run `python -m local_account VERB` for this project's account."""
         return run([sys.executable, "-m", "local_account", verb], self.root, self.env, 120)
 
+    def sql(self, *statements: str) -> None:
+        """Have the local account do something behind the tasks' back."""
+        script = (
+            "import sys; from pathlib import Path; from spcs.account import Account, resolve;"
+            "a = Account(resolve('local', Path('.')), name='local');"
+            "[a.query(statement) for statement in sys.argv[1:]]"
+        )
+        done = run([sys.executable, "-c", script, *statements], self.root, self.env, 120)
+        assert done.code == 0, done
+
     def write(self, path: str, text: str) -> Path:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)

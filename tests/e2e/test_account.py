@@ -23,16 +23,6 @@ OBJECTS = (
 )
 
 
-def sql(project: Project, *statements: str) -> None:
-    script = (
-        "import sys; from pathlib import Path; from spcs.account import Account, resolve;"
-        "a = Account(resolve('local', Path('.')), name='local');"
-        "[a.query(statement) for statement in sys.argv[1:]]"
-    )
-    done = run([sys.executable, "-c", script, *statements], project.root, project.env, 60)
-    assert done.code == 0, done
-
-
 def told(done: Outcome, state: str) -> tuple[str, ...]:
     """The objects of which a set-up said `state`."""
     assert done.code == 0, done
@@ -55,8 +45,7 @@ def test_a_set_up_says_what_it_made_and_the_next_one_what_it_found(fresh: Projec
 
 def test_what_differs_is_warned_of_and_stays(fresh: Project) -> None:
     assert fresh.inv("setup").code == 0
-    sql(
-        fresh,
+    fresh.sql(
         "ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 3 AUTO_SUSPEND_SECS = 3600",
         "DROP STAGE TRAINING_DB.TRAINING.RUNS",
         "CREATE STAGE TRAINING_DB.TRAINING.RUNS",
@@ -70,7 +59,7 @@ def test_what_differs_is_warned_of_and_stays(fresh: Project) -> None:
             "stage RUNS is encrypted by SNOWFLAKE_FULL, the settings say SNOWFLAKE_SSE",
         )
         assert "fix: ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 1 AUTO_SUSPEND_SECS = 300\n" in done.stderr
-    sql(fresh, "ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 1 AUTO_SUSPEND_SECS = 300")
+    fresh.sql("ALTER COMPUTE POOL TRAINING_POOL SET MAX_NODES = 1 AUTO_SUSPEND_SECS = 300")
     assert "differs  compute pool" not in fresh.inv("setup").stderr
 
 
@@ -165,10 +154,9 @@ def test_without_admin_what_an_administrator_made_stays(fresh: Project) -> None:
 
 def test_what_the_set_up_did_not_make_stays(fresh: Project) -> None:
     assert fresh.inv("local.up").code == 0
-    sql(fresh, "CREATE WAREHOUSE TRAINING_WH")
+    fresh.sql("CREATE WAREHOUSE TRAINING_WH")
     assert fresh.inv("setup").code == 0
-    sql(
-        fresh,
+    fresh.sql(
         "CREATE TABLE TRAINING_DB.TRAINING.MINE (A INT)",
         "CREATE SCHEMA TRAINING_DB.OTHERS",
         "CREATE TABLE TRAINING_DB.PUBLIC.THEIRS (A INT)",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support import Outcome, Project, run
+from tests.support import Outcome, Project
 
 Findings = dict[str, dict[str, str]]
 AT = "TRAINING_POOL"
@@ -23,16 +22,6 @@ def found(done: Outcome) -> Findings:
 
 def of_status(findings: Findings, status: str) -> list[str]:
     return [name for name, finding in findings.items() if finding["status"] == status]
-
-
-def sql(project: Project, *statements: str) -> None:
-    script = (
-        "import sys; from pathlib import Path; from spcs.account import Account, resolve;"
-        "a = Account(resolve('local', Path('.')), name='local');"
-        "[a.query(statement) for statement in sys.argv[1:]]"
-    )
-    done = run([sys.executable, "-c", script, *statements], project.root, project.env, 60)
-    assert done.code == 0, done
 
 
 def test_before_and_after_the_setup(fresh: Project) -> None:
@@ -105,12 +94,12 @@ def test_a_job_that_asks_for_more_than_a_node_has(desk: Project) -> None:
 
 def test_a_pool_that_is_suspended_and_one_that_was_dropped(fresh: Project) -> None:
     assert fresh.inv("setup", "data", "build", "push").code == 0
-    sql(fresh, f"ALTER COMPUTE POOL {AT} RESUME")
+    fresh.sql(f"ALTER COMPUTE POOL {AT} RESUME")
     assert found(fresh.inv("doctor", "--json"))["pool"]["status"] == "ok"
-    sql(fresh, f"ALTER COMPUTE POOL {AT} SUSPEND")
+    fresh.sql(f"ALTER COMPUTE POOL {AT} SUSPEND")
     suspended = fresh.inv("doctor", "--json")
     assert (suspended.code, found(suspended)["pool"]["status"]) == (0, "warn")
-    sql(fresh, f"DROP COMPUTE POOL {AT}")
+    fresh.sql(f"DROP COMPUTE POOL {AT}")
     dropped = fresh.inv("doctor", "--json")
     findings = found(dropped)
     assert (dropped.code, of_status(findings, "fail")) == (3, ["grants", "pool"])
