@@ -154,7 +154,7 @@ def together() -> bool:
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
             return speed([trained(output, *words, "--batch-size=512", "--processes=1") for output in (one, other)])
 
-    return at_least("training/two_processes", median_ratio(one_network, two_networks, pairs=3), 0.85)
+    return at_least("training/two_processes", median_ratio(one_network, two_networks, pairs=5), 0.85)
 
 
 def trained(output: str, *words: str) -> subprocess.Popen[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 import safetensors.torch
 
@@ -138,3 +139,14 @@ def test_they_stop_early_together_and_keep_the_best(python: Python, tmp_path: Pa
     losses = {line["step"]: line["held_out_loss"] for line in metrics(tmp_path / "output") if "held_out_loss" in line}
     assert min(losses, key=lambda step: losses[step]) == result["best_step"]
     assert not same(model(tmp_path / "output"), model(tmp_path / "output", "best"))
+
+
+def test_more_processes_than_held_out_rows_are_refused(python: Python, tmp_path: Path) -> None:
+    """One of them would have nothing to measure on."""
+    rows = pyarrow.table({"ROW_ID": list(range(1, 9)), "LABEL": [0, 1] * 4, "X": [0.5 * number for number in range(8)]})
+    pyarrow.parquet.write_table(rows, tmp_path / "few.parquet")
+    data = ["--data", str(tmp_path / "few.parquet"), "--classes", "2", "--batch-size", "2", "--held-out", "10"]
+    process = python("-m", "app", *data, *ALIKE, "--processes", "2")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 2, out + err
+    assert "error: 1 rows are held out for 2 processes\nfix: bring more rows\n" in err

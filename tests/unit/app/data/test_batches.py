@@ -82,6 +82,12 @@ def test_the_order_of_a_seed_stays_what_it_was() -> None:
     assert Order(torch.arange(10), 0, block=2, window=2)(0, 0, 10).tolist() == [3, 5, 4, 2, 7, 6, 1, 0, 8, 9]
 
 
+@pytest.mark.parametrize(("rows", "small"), [(2**31 - 3, True), (2**40, False)])
+def test_positions_are_as_wide_as_they_have_to_be(rows: int, small: bool) -> None:
+    last = torch.arange(rows, rows + 3)
+    assert sorted(Order(last, 0, 3, small=small)(0, 0, 3).tolist()) == last.tolist()
+
+
 def test_no_row_comes_twice_in_an_epoch_and_all_come_in_time(
     counted: Callable[[int], data.Snapshot], settings: Settings
 ) -> None:
