@@ -25,14 +25,19 @@ class Split(NamedTuple):
 
 def split(pins: Mapping[str, str]) -> Split:
     """Divide `pins` (package, extras allowed → exact version); raises SettingsProblem for a pin that is not exact."""
-    lines = {name: _line(name, version) for name, version in sorted(pins.items(), key=lambda pin: _plain(pin[0]))}
+    lines = {name: _line(name, version) for name, version in sorted(pins.items(), key=lambda pin: plain(pin[0]))}
     return Split(
-        heavy=tuple(line for name, line in lines.items() if HEAVY.fullmatch(_plain(name))),
-        light=tuple(line for name, line in lines.items() if not HEAVY.fullmatch(_plain(name))),
+        heavy=tuple(line for name, line in lines.items() if is_heavy(name)),
+        light=tuple(line for name, line in lines.items() if not is_heavy(name)),
     )
 
 
-def _plain(name: str) -> str:
+def is_heavy(name: str) -> bool:
+    """Does the package belong in the layer of torch and its companions?"""
+    return HEAVY.fullmatch(plain(name)) is not None
+
+
+def plain(name: str) -> str:
     """The package's name as indexes compare it: lower case, without extras, runs of `-_.` as one `-`."""
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).strip().lower()
 
