@@ -1,25 +1,31 @@
-"""An OCI registry over HTTP: what it holds, and sending it blobs and manifests.
-
-Plain `urllib`: one request is cheaper than importing a client library. Proxies and certificate files come from the
-usual environment variables. Redirects are not followed: they would carry the login to another host.
-"""
+"""An OCI registry over HTTP: what it holds, and sending it blobs and manifests."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import ipaddress
 import json
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any, Final
+from pathlib import Path
+from typing import Final, TypeVar
 
+from spcs.image import transport
+from spcs.image.commands import Say
 from spcs.image.credentials import Credentials
+from spcs.image.retries import ONCE, Failing, Retries, seconds_of
+from spcs.image.transport import Progress, Source
 
+T = TypeVar("T")
 TIMEOUT = 30
+#: A registry that has all of a blob reads it once more, for its digest, before it answers.
+BLOB_TIMEOUT = 300
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 MANIFESTS: Final = ", ".join(
     (
@@ -31,13 +37,15 @@ MANIFESTS: Final = ", ".join(
 )
 
 
-class RegistryRefusal(Exception):
+class RegistryRefusal(Failing):
     """The registry said no: `status` is its HTTP status (0: it could not be reached), `detail` its words."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, passes: bool = False, retry_after: float | None = None) -> None:
         super().__init__(f"{status}: {detail}" if status else detail)
         self.status = status
         self.detail = detail
+        self.passes = passes
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -68,75 +76,128 @@ def is_loopback(host: str) -> bool:
 
 
 class Registry:
-    """One registry with one login. Every method raises RegistryRefusal when the answer is neither yes nor absent."""
+    """One registry with one login. Every method raises RegistryRefusal when the answer is neither yes nor absent.
 
-    def __init__(self, host: str, credentials: Credentials | None) -> None:
+    With `retries`, what a method asks for is asked again while the registry drops; each new try is said in a line.
+    """
+
+    def __init__(
+        self, host: str, credentials: Credentials | None, *, retries: Retries = ONCE, say: Say = lambda _: None
+    ) -> None:
         self.url = f"{'http' if is_loopback(host) else 'https'}://{host}"
         self.credentials = credentials
+        self._retries, self._say = retries, say
         self._bearer = ""
-        handlers = [urllib.request.ProxyHandler({})] if is_loopback(host) else []
-        self._opener = urllib.request.build_opener(_NoRedirects, *handlers)
+        self._opener = transport.opener(proxies=not is_loopback(host))
 
     def check(self) -> None:
         """Ask for nothing but whether the login is good."""
-        self._send("GET", "/v2/")
+        self._persist(lambda: self._send("GET", "/v2/"))
 
-    def digest(self, repository: str, tag: str) -> str | None:
-        """The digest (`sha256:…`) of the manifest with this tag, None if the registry has none."""
-        headers = self._head(f"/v2/{repository}/manifests/{tag}", {"Accept": MANIFESTS})
+    def digest(self, repository: str, reference: str) -> str | None:
+        """The digest (`sha256:…`) of the manifest with this tag (or digest), None if the registry has none."""
+        headers = self._head(f"/v2/{repository}/manifests/{reference}", {"Accept": MANIFESTS})
         return headers["Docker-Content-Digest"] if headers else None
+
+    def manifest(self, repository: str, reference: str) -> tuple[str, bytes] | None:
+        """The media type and the bytes of a manifest, None if the registry has none of that tag (or digest)."""
+        path = f"/v2/{repository}/manifests/{reference}"
+        try:
+            _, headers, content = self._persist(lambda: self._send("GET", path, headers={"Accept": MANIFESTS}))
+        except RegistryRefusal as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+        return headers.get_content_type(), content
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Is the blob there already?"""
         return self._head(f"/v2/{repository}/blobs/{digest}", {}) is not None
 
-    def put_blob(self, repository: str, digest: str, content: bytes) -> None:
-        """Send a blob whole."""
+    def put_blob(
+        self, repository: str, digest: str, content: bytes | Path | Source, progress: Progress = lambda _: None
+    ) -> None:
+        """Send a blob whole, from memory, a file, or where `Source` takes it from; `progress` hears how far it is."""
+        source = content if isinstance(content, Source) else Source.of(content)
+        self._persist(lambda: self._put_blob(repository, digest, source, progress))
+
+    def mount_blob(self, repository: str, digest: str, other: str) -> bool:
+        """Have `repository` share a blob that its neighbour `other` holds; False if the registry does not do that."""
+        query = urllib.parse.urlencode({"mount": digest, "from": other})
+        path = f"/v2/{repository}/blobs/uploads/?{query}"
+        status, headers, _ = self._persist(lambda: self._send("POST", path))
+        if status != 201:  # it has opened an upload instead
+            with contextlib.suppress(RegistryRefusal):
+                self._send("DELETE", self._upload(headers))
+        return status == 201
+
+    def put_manifest(self, repository: str, tag: str, manifest: bytes, media_type: str = OCI_MANIFEST) -> None:
+        """Name what was sent; from here on the image can be pulled."""
+        path = f"/v2/{repository}/manifests/{tag}"
+        self._persist(lambda: self._send("PUT", path, manifest, {"Content-Type": media_type}))
+
+    def _persist(self, do: Callable[[], T]) -> T:
+        return self._retries.persist(do, self._say)
+
+    def _put_blob(self, repository: str, digest: str, source: Source, progress: Progress) -> None:
+        """One try, which begins anew: what an earlier one has sent is not taken for granted."""
         _, headers, _ = self._send("POST", f"/v2/{repository}/blobs/uploads/")
-        place = urllib.parse.urljoin(self.url, headers["Location"] or "")
+        place = self._upload(headers)
+        target = f"{place}{'&' if '?' in place else '?'}{urllib.parse.urlencode({'digest': digest})}"
+        length = {"Content-Type": "application/octet-stream", "Content-Length": str(source.size)}
+        self._send("PUT", target, lambda: source.blocks(progress), length, timeout=BLOB_TIMEOUT)
+
+    def _upload(self, headers: Message) -> str:
+        """The path of the upload that the registry has opened; the login must not go to another host with it."""
+        place = urllib.parse.urljoin(f"{self.url}/", str(headers["Location"] or ""))
         if not place.startswith(f"{self.url}/"):
             raise RegistryRefusal(0, f"it wants the upload sent to another host: {place}")
-        query = urllib.parse.urlencode({"digest": digest})
-        target = f"{place}{'&' if '?' in place else '?'}{query}"
-        self._send("PUT", target.removeprefix(self.url), content, {"Content-Type": "application/octet-stream"})
-
-    def put_manifest(self, repository: str, tag: str, manifest: bytes) -> None:
-        """Name what was sent; from here on the image can be pulled."""
-        self._send("PUT", f"/v2/{repository}/manifests/{tag}", manifest, {"Content-Type": OCI_MANIFEST})
+        return place.removeprefix(self.url)
 
     def _head(self, path: str, headers: Mapping[str, str]) -> Message | None:
         try:
-            return self._send("HEAD", path, headers=headers)[1]
+            return self._persist(lambda: self._send("HEAD", path, headers=headers))[1]
         except RegistryRefusal as refusal:
             if refusal.status == 404:
                 return None
             raise
 
     def _send(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Callable[[], Iterable[bytes]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
     ) -> tuple[int, Message, bytes]:
         """One request, and once more if the registry asks for a bearer token that our login can get."""
-        try:
-            return self._request(method, self.url + path, body, {**(headers or {}), **self._authorization()})
-        except urllib.error.HTTPError as error:
-            if error.code != 401 or not self._fetch_bearer(error.headers["WWW-Authenticate"] or ""):
-                raise RegistryRefusal(error.code, _words(error)) from error
-        try:
-            return self._request(method, self.url + path, body, {**(headers or {}), **self._authorization()})
-        except urllib.error.HTTPError as error:
-            raise RegistryRefusal(error.code, _words(error)) from error
+        for again in (True, False):
+            whole = {**(headers or {}), **self._authorization()}
+            try:
+                return self._request(method, self.url + path, body() if callable(body) else body, whole, timeout)
+            except urllib.error.HTTPError as error:
+                challenge = error.headers["WWW-Authenticate"] or ""
+                if not again or error.code != 401 or not self._fetch_bearer(challenge):
+                    raise _refusal(error) from error
+        raise AssertionError  # the second time returns or raises
 
     def _request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: bytes | Iterable[bytes] | None,
+        headers: Mapping[str, str],
+        timeout: float = TIMEOUT,
     ) -> tuple[int, Message, bytes]:
         request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as answer:
+            with self._opener.open(request, timeout=timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError:
             raise
-        except (OSError, urllib.error.URLError) as error:
-            raise RegistryRefusal(0, str(getattr(error, "reason", error))) from error
+        except (OSError, http.client.HTTPException) as error:
+            why = str(getattr(error, "reason", error)) or type(error).__name__
+            raise RegistryRefusal(0, why, passes=transport.passes(error)) from error
 
     def _authorization(self) -> dict[str, str]:
         if self._bearer:
@@ -144,26 +205,34 @@ class Registry:
         return {"Authorization": f"Basic {self.credentials.basic}"} if self.credentials else {}
 
     def _fetch_bearer(self, challenge: str) -> bool:
-        """Trade the login for the token that `WWW-Authenticate: Bearer realm=…` speaks of."""
+        """Trade the login for the token that `WWW-Authenticate: Bearer realm=…` speaks of.
+
+        One that is at hand has run out, or is for less than is asked now: one is for reading, another for writing.
+        """
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = fields.pop("realm", "")
         own_host = realm.startswith(f"{self.url}/")
-        if not challenge.lower().startswith("bearer ") or not own_host or not self.credentials or self._bearer:
+        if not challenge.lower().startswith("bearer ") or not own_host or not self.credentials:
             return False
         question = urllib.parse.urlencode({k: v for k, v in fields.items() if k in ("service", "scope")})
         headers = {"Authorization": f"Basic {self.credentials.basic}"}
         try:
             _, _, text = self._request("GET", f"{realm}?{question}" if question else realm, None, headers)
             values = json.loads(text)
-        except (urllib.error.HTTPError, ValueError):
+        except ValueError:
+            return False
+        except urllib.error.HTTPError as error:
+            if error.code in transport.PASSING:
+                raise _refusal(error) from error
             return False
         self._bearer = str(values.get("token") or values.get("access_token") or "")
         return bool(self._bearer)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
+def _refusal(error: urllib.error.HTTPError) -> RegistryRefusal:
+    asked = seconds_of(error.headers["Retry-After"])
+    passes = error.code in transport.PASSING
+    return RegistryRefusal(error.code, _words(error), passes=passes, retry_after=asked if passes else None)
 
 
 def _words(error: urllib.error.HTTPError) -> str:
