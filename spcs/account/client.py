@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,11 +37,13 @@ _TRANSFERRED = ("UPLOADED", "SKIPPED", "DOWNLOADED")
 
 @dataclass(frozen=True)
 class StageFile:
-    """One row of LIST: `name` as Snowflake gives it (the stage's name in lower case comes first), `size` in bytes."""
+    """One row of LIST: `name` as Snowflake gives it (the stage's name in lower case comes first), `size` in bytes,
+    `modified` in UTC."""
 
     name: str
     size: int
     md5: str
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,22 +120,22 @@ class Account:
             raise SettingsProblem(f"there is no file {file}")
         _check_transfer(self.query(sql.put(file, stage_dir)))
 
-    def get(self, stage_path: str, directory: Path) -> list[Path]:
+    def get(self, stage_path: str, directory: Path, *, pattern: str = "") -> list[Path]:
         """Download the file, or all files at any depth of the folder, at `stage_path`; returns where they are now.
 
-        Only base names are kept: two files of one name in different folders become one.
+        Only base names are kept: two files of one name in different folders become one. `pattern` is a regular
+        expression for the whole path of the files that are wanted.
         """
         if not self._dry:
             directory.mkdir(parents=True, exist_ok=True)
-        rows = self.query(sql.get(stage_path, directory))
+        rows = self.query(sql.get(stage_path, directory, pattern=pattern))
         _check_transfer(rows)
         return [directory / str(row["file"]).rpartition("/")[2] for row in rows]
 
-    def list_stage(self, stage_path: str) -> list[StageFile]:
-        """List the files below a stage path, sorted by name."""
-        rows = self.query(sql.list_files(stage_path))
-        files = (StageFile(str(row["name"]), int(row["size"]), str(row.get("md5") or "")) for row in rows)
-        return sorted(files, key=lambda file: file.name)
+    def list_stage(self, stage_path: str, *, pattern: str = "") -> list[StageFile]:
+        """List the files below a stage path (with `pattern`: that match it), sorted by name."""
+        rows = self.query(sql.list_files(stage_path, pattern=pattern))
+        return sorted(map(_stage_file, rows), key=lambda file: file.name)
 
     def current_user(self) -> str:
         """Return the name of the session's user; empty in dry mode."""
@@ -263,6 +267,13 @@ def _for_version(version: str) -> dict[str, Any]:
 
 def _quiet() -> warnings.catch_warnings[None]:
     return warnings.catch_warnings(action="ignore")
+
+
+def _stage_file(row: Mapping[str, Any]) -> StageFile:
+    modified = None
+    with suppress(TypeError, ValueError):  # `Fri, 27 Nov 2026 13:37:43 GMT`
+        modified = parsedate_to_datetime(row["last_modified"])
+    return StageFile(str(row["name"]), int(row["size"]), str(row.get("md5") or ""), modified)
 
 
 def _dictionaries(connection: SnowflakeConnection) -> Any:

@@ -32,13 +32,17 @@ def put(file: Path, stage_dir: str) -> str:
     return f"PUT {file_uri(file)} {location(stage_dir)} AUTO_COMPRESS=FALSE OVERWRITE=TRUE"
 
 
-def get(stage_path: str, directory: Path) -> str:
-    """Download a file, or every file below a folder; the folders below it are lost, only base names arrive."""
-    return f"GET {location(stage_path)} {file_uri(directory)}"
+def get(stage_path: str, directory: Path, *, pattern: str = "") -> str:
+    """Download a file, or every file below a folder; the folders below it are lost, only base names arrive.
+
+    `pattern`, here and in `list_files`, is a regular expression that a file's whole path has to match; what stands in
+    front of the path is not documented, so it begins with `.*`.
+    """
+    return f"GET {location(stage_path)} {file_uri(directory)}{_matching(pattern)}"
 
 
-def list_files(stage_path: str) -> str:
-    return f"LIST {location(stage_path)}"
+def list_files(stage_path: str, *, pattern: str = "") -> str:
+    return f"LIST {location(stage_path)}{_matching(pattern)}"
 
 
 def remove(stage_path: str) -> str:
@@ -206,6 +210,10 @@ def current_session() -> str:
         "SELECT CURRENT_USER() AS user_name, CURRENT_ROLE() AS role_name, CURRENT_DATABASE() AS database_name,"
         " CURRENT_SCHEMA() AS schema_name, CURRENT_WAREHOUSE() AS warehouse_name"
     )
+
+
+def _matching(pattern: str) -> str:
+    return f" PATTERN = {literal(pattern)}" if pattern else ""
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 
 class StageFile(Protocol):
-    """One row of LIST: `name` as Snowflake gives it (it begins with the stage's name), `size` in bytes."""
+    """One row of LIST: `name` as Snowflake gives it (it begins with the stage's name), `size` in bytes, `modified` in
+    UTC."""
 
     @property
     def name(self) -> str: ...
@@ -16,6 +18,8 @@ class StageFile(Protocol):
     def size(self) -> int: ...
     @property
     def md5(self) -> str: ...
+    @property
+    def modified(self) -> datetime | None: ...
 
 
 class Account(Protocol):
@@ -31,8 +35,9 @@ class Account(Protocol):
     def put(self, file: Path, stage_dir: str) -> None:
         """Upload one file, as it is, over what is there."""
 
-    def get(self, stage_path: str, directory: Path) -> list[Path]:
-        """Download what lies at or under a path; sub-folders are flattened."""
+    def get(self, stage_path: str, directory: Path, *, pattern: str = "") -> list[Path]:
+        """Download what lies at or under a path; sub-folders are flattened. `pattern` is a regular expression for the
+        whole path of what is wanted."""
 
-    def list_stage(self, stage_path: str) -> Sequence[StageFile]:
-        """List what lies under a path."""
+    def list_stage(self, stage_path: str, *, pattern: str = "") -> Sequence[StageFile]:
+        """List what lies under a path (with `pattern`: that matches it)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from spcs.account import sql
 from spcs.errors import NotReady, Problem
@@ -64,17 +66,28 @@ def downloads(run: Run, found: Iterable[Output]) -> list[tuple[str, PurePosixPat
     return plan
 
 
-def read_output(account: Account, run: Run, path: str) -> bytes | None:
-    """Return the bytes of one small output, None if it is not there."""
+def read_file(account: Account, path: str) -> bytes | None:
+    """Return the bytes of one small file at a stage path, None if it is not there."""
     directory = Path(tempfile.mkdtemp(prefix="spcs-"))
     try:
-        account.get(run.output + path, directory)
+        account.get(path, directory)
         file = directory / PurePosixPath(path).name
         return file.read_bytes() if file.exists() else None
     except Problem:
         return None
     finally:
         shutil.rmtree(directory)
+
+
+def read_table(account: Account, run: Run, path: str, found: Iterable[Output]) -> Mapping[str, Any] | None:
+    """Return the JSON object in one small output, given those there are; None if it is not among them, or no object."""
+    if not any(output.path == path for output in found):
+        return None
+    try:
+        table = json.loads(read_file(account, run.output + path) or b"null")
+    except ValueError:
+        return None
+    return table if isinstance(table, dict) else None
 
 
 def cancel(account: Account, run: Run) -> State:

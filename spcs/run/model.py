@@ -81,7 +81,8 @@ class Run:
 
 @dataclass(frozen=True)
 class ContainerStatus:
-    """One row of SHOW SERVICE CONTAINERS. `exit_code` is None while the container has not ended."""
+    """One row of SHOW SERVICE CONTAINERS. `exit_code` is None while the container has not ended, `started` (UTC) until
+    it begins; `digest` is that of the image it runs, as Snowflake resolved it."""
 
     instance: int
     name: str
@@ -90,6 +91,8 @@ class ContainerStatus:
     exit_code: int | None = None
     restarts: int = 0
     image: str = ""
+    digest: str = ""
+    started: datetime | None = None
 
     @property
     def signal(self) -> str:
@@ -156,7 +159,7 @@ class Output:
 class Verdict:
     """How a run ended, ready to be said. `seconds` is None where the account gives no times; `metrics` is what the job
     wrote to output/metrics.json, None if it wrote none; `notes` is what was special about how it ran; `commands` are
-    (what for, command) pairs."""
+    (what for, command) pairs; `snapshot` is what the account last said of it."""
 
     run: Run
     state: State
@@ -169,6 +172,7 @@ class Verdict:
     outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    snapshot: Snapshot | None = None
 
     @property
     def succeeded(self) -> bool:

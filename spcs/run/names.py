@@ -78,6 +78,16 @@ def spec_path(stage: str, run: str) -> str:
     return folder(stage, run) + SPEC_FILE
 
 
+def record_path(stage: str, run: str) -> str:
+    """Return where the run's record lies on the stage."""
+    return folder(stage, run) + record_file(run)
+
+
+def record_file(run: str) -> str:
+    """Return the name of the run's record. The run's own, so that one GET, which drops folders, can bring many."""
+    return f"{run}.json"
+
+
 def _parts(run: str) -> dict[str, str]:
     found = _RUN.fullmatch(run.lower())
     if found is None:

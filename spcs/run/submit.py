@@ -5,21 +5,24 @@ Always asynchronous: a job that runs inside a synchronous statement dies with th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spcs.account import sql
 from spcs.account.errors import NAME_TAKEN, Missing
 from spcs.errors import Left, Refused
-from spcs.run import record
+from spcs.run import receipts
 from spcs.run.account import Account
 from spcs.run.model import Run
 from spcs.run.names import SPEC_FILE, folder
+from spcs.run.record import Record
 
 
 @dataclass(frozen=True)
 class Submission:
-    """All that goes into the statement. `spec` is the specification's text, already checked (`spcs.specification`)."""
+    """All that goes into the statement. `spec` is the specification's text, already checked (`spcs.specification`);
+    `record` is what is to be known of the run beyond that, without its statement."""
 
     run: Run
     spec: str
@@ -27,6 +30,7 @@ class Submission:
     query_warehouse: str | None = None
     external_access_integrations: tuple[str, ...] = ()
     comment: str | None = None
+    record: Record | None = None
 
 
 def execute(submission: Submission) -> str:
@@ -46,26 +50,33 @@ def execute(submission: Submission) -> str:
 
 def spec_file(root: Path, run: Run) -> Path:
     """Return where the desk keeps the specification that it sends."""
-    return record.folder(root) / run.name / SPEC_FILE
+    return receipts.folder(root) / run.name / SPEC_FILE
+
+
+def recorded(submission: Submission) -> Record:
+    """Return the run's record as it is when it is submitted."""
+    known = submission.record or Record(submission.run, texts={SPEC_FILE: submission.spec})
+    submitted = known.submitted or datetime.now(UTC).replace(microsecond=0)
+    return replace(known, submitted=submitted, replicas=submission.replicas, statement=execute(submission))
 
 
 def submit(account: Account, submission: Submission, root: Path, *, dry: bool = False) -> Run:
     """Start the run and return it. With `dry` nothing is written here either; the account says what it would send.
 
-    The receipt is written before the statement is sent: an answer that gets lost leaves a run that can be found.
+    Its record is written before the statement is sent: an answer that gets lost leaves a run that can be found.
     """
     run = submission.run
-    file = spec_file(root, run)
+    file, receipt = spec_file(root, run), receipts.path(root, run.name)
     if not dry:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(submission.spec)
-    account.put(file, folder(run.stage, run.name))
-    receipt = None if dry else record.write(root, run)
+        receipts.write(root, recorded(submission))
+    for each in (file, receipt):
+        account.put(each, folder(run.stage, run.name))
     try:
         account.statement(execute(submission))
     except (Refused, Missing) as refusal:
-        if receipt:
-            receipt.unlink(missing_ok=True)
+        receipt.unlink(missing_ok=True)
         raise _explained(refusal, run) from refusal
     except KeyboardInterrupt:
         raise Left(

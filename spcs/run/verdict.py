@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from spcs.errors import JobFailed, Problem
 from spcs.run import files
@@ -47,10 +45,11 @@ def conclude(
         last_lines=last_lines(lines, blamed),
         remedy=remedy(run, snapshot.state, blamed, found, doom),
         seconds=_seconds(snapshot),
-        metrics=_metrics(account, run, found),
+        metrics=files.read_table(account, run, METRICS, found),
         outputs=found,
         notes=tuple(notes),
         commands=next_commands(run, snapshot.state, found),
+        snapshot=snapshot,
     )
 
 
@@ -161,16 +160,6 @@ def next_commands(run: Run, state: State, found: Sequence[Output]) -> tuple[tupl
     if not state.final:
         commands.append(("stop it", f"inv cancel --run {run.name}"))
     return tuple(commands)
-
-
-def _metrics(account: Account, run: Run, found: tuple[Output, ...]) -> Mapping[str, Any] | None:
-    if not any(output.path == METRICS for output in found):
-        return None
-    try:
-        metrics = json.loads(files.read_output(account, run, METRICS) or b"null")
-    except ValueError:
-        return None
-    return metrics if isinstance(metrics, dict) else None
 
 
 def _outputs(account: Account, run: Run) -> tuple[Output, ...]:

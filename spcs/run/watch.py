@@ -79,6 +79,8 @@ def _container(row: Mapping[str, Any]) -> ContainerStatus:
         exit_code=None if code in (None, "") else int(str(code)),
         restarts=int(row.get("restart_count") or 0),
         image=str(row.get("image_name") or ""),
+        digest=str(row.get("image_digest") or ""),
+        started=moment(row.get("start_time")),
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from difflib import unified_diff
-from pathlib import Path
 
 from spcs import local
-from spcs.errors import NotReady, Problem
+from spcs.errors import NotReady
 from spcs.project import Project
-from spcs.run import files, record
+from spcs.run import files, history, receipts
 from spcs.run.model import Run
 from spcs.run.names import SPEC_FILE
 from spcs.show import changes
@@ -47,7 +45,7 @@ def _compare(run: Run, sent: Mapping[str, str], now: Mapping[str, str]) -> None:
 def _last(project: Project, name: str) -> Run | None:
     """The job's last run by the receipts; without one, the newest that the account knows."""
     flake, connection = project.settings.snowflake, project.settings.connection
-    found = record.last_of(project.root, connection, name)
+    found = receipts.last_of(project.root, connection, name)
     if found or not _answers(project):
         return found
     stage = f"{flake.database}.{flake.schema}.{flake.stage}"
@@ -61,13 +59,10 @@ def _answers(project: Project) -> bool:
 
 
 def _sent(project: Project, run: Run, names: Iterable[str]) -> Mapping[str, str]:
-    """What the run had in those files: what is kept here, and else the specification, which lies on the stage."""
-    kept = record.kept(project.root, run.name, names)
+    """What the run had in those files: what is kept here, and else what lies on the stage."""
+    kept = receipts.kept(project.root, run.name, names)
     if SPEC_FILE in kept or project.dry or not _answers(project):
         return kept
-    with tempfile.TemporaryDirectory(prefix="spcs-") as folder:
-        try:
-            project.account.get(run.spec_path, Path(folder))
-            return {**kept, SPEC_FILE: (Path(folder) / SPEC_FILE).read_text()}
-        except (Problem, OSError):
-            return kept
+    record = history.find(project.account, project.root, run)
+    spec = files.read_file(project.account, run.spec_path)
+    return {**record.texts, **kept} | ({SPEC_FILE: spec.decode()} if spec else {})

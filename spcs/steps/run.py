@@ -9,12 +9,12 @@ from spcs.config import Job
 from spcs.errors import NotReady, SettingsProblem
 from spcs.image import ImagePlan, Receipt, read
 from spcs.project import Project
-from spcs.run import files, record, verdict, watch
+from spcs.run import files, history, receipts, verdict, watch
 from spcs.run.follow import follow as to_the_end
 from spcs.run.logs import LINES
 from spcs.run.logs import read as log_lines
 from spcs.run.model import Run, State
-from spcs.run.names import known_run, new_run
+from spcs.run.names import SPEC_FILE, known_run, new_run
 from spcs.run.submit import Submission, submit
 from spcs.show import runs as screen
 from spcs.show import tables
@@ -22,6 +22,7 @@ from spcs.show.console import say
 from spcs.specification import CONTAINER, unknown_family
 from spcs.steps.account import YOUR_USER, setup_sql
 from spcs.steps.image import image_path, image_plan, run_specification
+from spcs.steps.record import record
 
 
 def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
@@ -37,18 +38,21 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
     notice = unknown_family(project.pool(entry))
     if notice:
         say(notice, "warn")
+    spec = run_specification(project, name, entry, path, run.name, earlier.output if earlier else "")
+    texts = {SPEC_FILE: spec, **_texts(project, name, plan)}
     submission = Submission(
         run=run,
-        spec=run_specification(project, name, entry, path, run.name, earlier.output if earlier else ""),
+        spec=spec,
         replicas=entry.replicas,
         query_warehouse=entry.query_warehouse or project.settings.snowflake.warehouse,
         external_access_integrations=entry.external_access_integrations,
         comment=entry.comment or (f"goes on from {earlier.name}" if earlier else None),
+        record=record(project, run, entry, plan, path, texts, resumes=earlier.name if earlier else ""),
     )
     if project.dry:
         project.tell(submission.spec)
     else:
-        _keep(project, name, plan, run)
+        receipts.keep(project.root, run.name, texts)
     submit(project.account, submission, project.root, dry=project.dry)
     if project.dry:
         return
@@ -65,7 +69,10 @@ def status(project: Project, run: str, as_json: bool) -> None:
     chosen = _chosen(project, run)
     if project.dry:
         return _say_looks(project, chosen)
-    tables.status(chosen, watch.observe(project.account, chosen), as_json=as_json)
+    snapshot = watch.observe(project.account, chosen)
+    tables.status(chosen, snapshot, as_json=as_json)
+    if snapshot.state.final:
+        history.look(project.account, project.root, chosen)
 
 
 def logs(project: Project, run: str, follow: bool, as_json: bool) -> None:
@@ -109,15 +116,17 @@ def _say_looks(project: Project, run: Run) -> None:
 
 def _to_the_verdict(project: Project, run: Run, *, as_json: bool = False, stop_doomed: bool = False) -> None:
     ended = to_the_end(project.account, run, screen.RunView(as_json=as_json), stop_doomed=stop_doomed)
+    history.complete(project.account, project.root, ended)
     screen.verdict(ended, as_json=as_json)
     verdict.check(ended)
 
 
-def _keep(project: Project, name: str, plan: ImagePlan, run: Run) -> None:
-    """Keep what `inv render --diff` compares with, beside the specification that `submit` writes."""
-    record.keep(project.root, run.name, {"Dockerfile": plan.dockerfile})
+def _texts(project: Project, name: str, plan: ImagePlan) -> dict[str, str]:
+    """What a run is made of beside its specification, as `inv render --diff` compares it."""
+    texts = {"Dockerfile": plan.dockerfile}
     with suppress(SettingsProblem):  # a run needs no setup.sql: a broken template of it is for inv setup to tell
-        record.keep(project.root, run.name, {"setup.sql": setup_sql(project, name, YOUR_USER, admin=True)})
+        texts["setup.sql"] = setup_sql(project, name, YOUR_USER, admin=True)
+    return texts
 
 
 def _image(project: Project, name: str, plan: ImagePlan) -> tuple[Receipt, str]:
@@ -194,8 +203,8 @@ def _earlier(project: Project, name: str) -> Run:
 def _chosen(project: Project, name: str) -> Run:
     """The run of that name, or the last one started from here; raises SettingsProblem or NotReady."""
     if not name:
-        return record.last(project.root, project.settings.connection)
+        return receipts.last(project.root, project.settings.connection)
     flake = project.settings.snowflake
     stage = f"{flake.database}.{flake.schema}.{flake.stage}"
-    found = record.find(project.root, name)
+    found = receipts.find(project.root, name)
     return found or Run(known_run(name), flake.database, flake.schema, stage, project.settings.connection)

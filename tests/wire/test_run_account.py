@@ -9,7 +9,7 @@ import pytest
 
 from spcs.account import Account
 from spcs.errors import JobFailed, NotReady, Refused
-from spcs.run import files, logs, names, record, verdict, watch
+from spcs.run import files, logs, names, receipts, verdict, watch
 from spcs.run.model import Run, State
 from spcs.run.submit import spec_file, submit
 from tests.wire.desk import STAGE, Desk, Seen, desk
@@ -28,8 +28,8 @@ def test_a_submitted_run_has_its_spec_on_the_stage_and_a_receipt(at: Desk) -> No
     run = at.start("pass")
     (staged,) = at.account.list_stage(f"@{STAGE}/runs/{run.name}/spec.yaml")
     assert staged.size == spec_file(at.root, run).stat().st_size
-    assert record.last(at.root, "local") == run
-    assert record.find(at.root, run.name) == run
+    assert receipts.last(at.root, "local") == run
+    assert receipts.find(at.root, run.name) == run
 
 
 def test_a_name_that_is_taken_is_refused_with_four(at: Desk) -> None:
@@ -48,7 +48,7 @@ def test_a_submit_that_was_refused_leaves_no_receipt(at: Desk) -> None:
     with pytest.raises(Refused) as caught:
         submit(at.account, replace(submission, spec=submission.spec.replace("volumeMounts", "volumeMount")), at.root)
     assert "volumeMount" in caught.value.why
-    assert record.find(at.root, submission.run.name) is None
+    assert receipts.find(at.root, submission.run.name) is None
 
 
 def test_a_pool_that_is_missing_is_not_ready(at: Desk) -> None:
@@ -154,10 +154,11 @@ def test_a_dry_submit_says_what_would_be_sent_and_writes_nothing(at: Desk) -> No
     submit(Account({}, name="local", dry=True, say=said.append), submission, at.root, dry=True)
     assert said[0].startswith("PUT file://")
     assert f"@{STAGE}/runs/{submission.run.name}/" in said[0]
-    assert "EXECUTE JOB SERVICE" in said[1]
-    assert "ASYNC = TRUE" in said[1]
+    assert f"{submission.run.name}.json" in said[1]
+    assert "EXECUTE JOB SERVICE" in said[2]
+    assert "ASYNC = TRUE" in said[2]
     assert not spec_file(at.root, submission.run).exists()
-    assert record.find(at.root, submission.run.name) is None
+    assert receipts.find(at.root, submission.run.name) is None
 
 
 def test_a_replica_is_an_instance_of_its_own(at: Desk) -> None:

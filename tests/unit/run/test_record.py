@@ -1,71 +1,86 @@
 from __future__ import annotations
 
+import dataclasses
 import json
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 
-from spcs.errors import NotReady
-from spcs.run import record
-from spcs.run.model import Run
+from spcs.run.model import Run, State
+from spcs.run.record import VERSION, Code, End, Image, Record, from_json, to_json
+
+RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS", pool="P", image="/db/s/r/i:t", digest="sha256:0")
+AT = datetime(2026, 8, 27, 12, 0, 5, tzinfo=UTC)
+WHOLE = Record(
+    run=RUN,
+    submitted=AT,
+    by="me",
+    replicas=2,
+    settings={"job": {"args": ["--steps", "3"], "env": {}}, "pins": {"torch": "2.13.0"}},
+    overrides={"steps": "3"},
+    seeds={"seed": 7},
+    versions={"desk": {"python": "3.11.9"}, "image": {"torch": "2.13.0"}},
+    image=Image("/db/s/r/i:3f9c0a11b2de", "sha256:1", "python:3.11", "linux/amd64", "0" * 64),
+    code=Code("8" * 40, "main", "+x\n", True, ("notes.txt",)),
+    statement="EXECUTE JOB SERVICE …",
+    texts={"spec.yaml": "spec:\n"},
+    like="train_20260826_120005_bcdf",
+    end=End(
+        State.FAILED,
+        "it broke",
+        container="main",
+        instance=0,
+        exit_code=3,
+        created=AT,
+        ended=AT.replace(minute=2),
+        metrics={"loss": 0.5, "name": "x", "done": True, "steps": 3},
+        last_lines=("a", "b"),
+        credits=1,
+    ),
+)
 
 
-def run(name: str, connection: str = "local") -> Run:
-    return Run(name, "DB", "S", "DB.S.RUNS", connection, pool="P", image="/db/s/r/i:t", digest="sha256:0")
+@pytest.mark.parametrize("record", [WHOLE, Record(RUN)])
+def test_a_record_comes_back_from_its_text_as_it_was(record: Record) -> None:
+    assert from_json(to_json(record)) == record
+    assert next(iter(json.loads(to_json(record)))) == "version"
 
 
-OLD, NEW = run("zebra_20260827_120005_bcdf"), run("ant_20260827_120006_bcdf")
+def test_what_a_later_version_adds_is_passed_over_and_what_it_lacks_has_its_default() -> None:
+    entries = json.loads(to_json(WHOLE))
+    later = entries | {"version": VERSION + 1, "new": {"x": 1}, "end": {**entries["end"], "more": 2}}
+    del later["code"]
+    found = from_json(json.dumps(later))
+    assert found == dataclasses.replace(WHOLE, version=VERSION + 1, code=Code())
 
 
-def test_a_receipt_gives_back_the_run(tmp_path: Path) -> None:
-    record.write(tmp_path, OLD)
-    assert record.find(tmp_path, OLD.name) == OLD
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"run": {"name": "x"}}',
+        to_json(WHOLE).replace('"FAILED"', '"GONE"'),
+        to_json(WHOLE).replace('"replicas": 2', '"replicas": "2"'),
+        to_json(WHOLE).replace('"overrides": {', '"overrides": ["x"], "_": {'),
+        to_json(WHOLE).replace("2026-08-27T12:00:05", "yesterday"),
+    ],
+)
+def test_what_is_no_record_is_none(text: str) -> None:
+    assert from_json(text) is None
 
 
-def test_the_last_run_is_the_one_started_last(tmp_path: Path) -> None:
-    for each in (NEW, OLD):
-        record.write(tmp_path, each)
-    assert record.last(tmp_path, "local") == NEW
+def test_metrics_are_the_numbers() -> None:
+    assert WHOLE.metrics == {"loss": 0.5, "steps": 3}
+    assert Record(RUN).metrics == {}
 
 
-def test_runs_of_another_connection_do_not_count(tmp_path: Path) -> None:
-    record.write(tmp_path, OLD)
-    record.write(tmp_path, run("ant_20260827_120006_bcdf", "prod"))
-    assert record.last(tmp_path, "local") == OLD
-
-
-def test_the_last_run_of_a_job_is_that_jobs(tmp_path: Path) -> None:
-    earlier = run("zebra_20260826_120005_bcdf")
-    for each in (NEW, OLD, earlier):
-        record.write(tmp_path, each)
-    assert record.last_of(tmp_path, "local", "zebra") == OLD
-    assert record.last_of(tmp_path, "prod", "zebra") is None
-    assert record.last_of(tmp_path, "local", "bee") is None
-
-
-def test_texts_that_are_kept_come_back(tmp_path: Path) -> None:
-    assert record.kept(tmp_path, OLD.name, ["a", "b"]) == {}
-    record.keep(tmp_path, OLD.name, {"a": "1\n"})
-    record.keep(tmp_path, OLD.name, {"b": "2\n"})
-    assert record.kept(tmp_path, OLD.name, ["a", "b", "c"]) == {"a": "1\n", "b": "2\n"}
-
-
-def test_without_receipts_there_is_no_last_run(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="inv run"):
-        record.last(tmp_path, "local")
-
-
-def test_a_receipt_of_another_version_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    file = record.write(tmp_path, OLD)
-    entries = json.loads(file.read_text())
-    del entries["runs_app"]
-    file.write_text(json.dumps({**entries, "new": 1}))
-    assert record.find(tmp_path, OLD.name) == OLD
-
-
-def test_a_receipt_that_is_not_ours_is_passed_over(tmp_path: Path) -> None:
-    record.write(tmp_path, OLD)
-    (record.folder(tmp_path) / "broken.json").write_text("{")
-    (record.folder(tmp_path) / "other.json").write_text('{"name": "x"}')
-    assert record.last(tmp_path, "local") == OLD
-    assert record.find(tmp_path, "nothing") is None
+def test_a_record_knows_its_tag_its_duration_and_whether_the_code_was_committed() -> None:
+    assert WHOLE.image.tag == "3f9c0a11b2de"
+    assert Image().tag == ""
+    assert WHOLE.end
+    assert WHOLE.end.seconds == 120
+    assert WHOLE.code.is_dirty
+    assert not Code("8" * 40).is_dirty

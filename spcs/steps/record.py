@@ -1,0 +1,128 @@
+"""What a run's record says beyond its specification: settings, seeds, versions, the state of the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import hashlib
+import platform
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from spcs.config import Job
+from spcs.image import ImagePlan
+from spcs.project import Project
+from spcs.run.masks import MASK, is_secret, masked, secrets_of
+from spcs.run.model import Run
+from spcs.run.record import Code, Image, Record
+
+DESK = ("invoke", "snowflake-connector-python")
+"""The packages of the desk that have a say in what is sent."""
+MOST_PATCH = 64 * 1024
+MOST_UNTRACKED = 50
+
+
+def record(
+    project: Project, run: Run, job: Job, plan: ImagePlan, path: str, texts: Mapping[str, str], **more: Any
+) -> Record:
+    """The record of a run of `job` that is about to be submitted. `path` is the image as the specification names it,
+    `texts` are the files the run is made of; `more` are fields of the record as they are."""
+    secrets = secrets_of(job.env)
+    return Record(
+        run=run,
+        by=_user(),
+        settings=settings(project, job),
+        seeds=seeds(job),
+        versions={"desk": _versions(), "image": dict(pins_of(project, job))},
+        image=Image(path, run.digest, plan.base, plan.platform, _lock(plan)),
+        code=code(project.root),
+        texts={name: masked(text, secrets) for name, text in texts.items()},
+        **more,
+    )
+
+
+def settings(project: Project, job: Job) -> dict[str, Any]:
+    """The resolved settings that a run of the job is made of, with secrets masked."""
+    whole = project.settings
+    entry = dataclasses.asdict(job)
+    entry["env"] = {name: MASK if is_secret(name) else masked(value) for name, value in job.env.items()}
+    entry["args"] = [masked(word) for word in job.args]
+    return {
+        "connection": whole.connection,
+        "job": entry,
+        "pool": dataclasses.asdict(project.pool(job)),
+        "snowflake": dataclasses.asdict(whole.snowflake),
+        "image": dataclasses.asdict(whole.image),
+        "pins": dict(pins_of(project, job)),
+    }
+
+
+def pins_of(project: Project, job: Job) -> Mapping[str, str]:
+    """The versions in the job's image."""
+    return job.pins if job.pins is not None else project.settings.pins
+
+
+def seeds(job: Job) -> dict[str, int]:
+    """The seeds that the job's arguments and environment name: `--seed 7`, `--data-seed=7`, `TRAIN_SEED`."""
+    words = [part for word in (*job.command, *job.args) for part in word.split("=", 1)]
+    named = [(word.lstrip("-"), value) for word, value in pairwise(words) if word.startswith("--")]
+    found = {}
+    for name, value in [*job.env.items(), *named]:
+        key = name.lower().replace("-", "_").removeprefix("train_")
+        if key.split("_")[-1] == "seed" and value.lstrip("-").isdecimal():
+            found[key] = int(value)
+    return found
+
+
+def code(root: Path) -> Code:
+    """Where the project's folder stands in git; empty outside of it."""
+    revision = _git(root, "rev-parse", "HEAD").strip()
+    if not revision:
+        return Code()
+    patch = _git(root, "diff", "HEAD", "--relative", "--no-color", "--no-ext-diff", most=MOST_PATCH + 1)
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard").splitlines()
+    return Code(
+        revision=revision,
+        branch=_git(root, "branch", "--show-current").strip(),
+        patch=masked(patch[:MOST_PATCH]),
+        is_cut=len(patch.encode()) > MOST_PATCH,
+        untracked=tuple(untracked[:MOST_UNTRACKED]),
+    )
+
+
+def _git(root: Path, *words: str, most: int = 10**6) -> str:
+    """The beginning of what git says; empty where it says nothing, or is not there."""
+    argv, null = ("git", "-C", str(root), *words), subprocess.DEVNULL
+    try:
+        with subprocess.Popen(argv, stdin=null, stdout=subprocess.PIPE, stderr=null) as asked:
+            assert asked.stdout is not None
+            said = asked.stdout.read(most)
+            asked.stdout.close()  # a diff of gigabytes ends here
+            return said.decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _lock(plan: ImagePlan) -> str:
+    """The sha256 of the requirements that the image is installed from, where they carry hashes and so are a lock."""
+    locks = [file.content for file in plan.files if file.path.endswith(".txt") and b" --hash=sha256:" in file.content]
+    return hashlib.sha256(b"".join(locks)).hexdigest() if locks else ""
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in DESK:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return ""
