@@ -21,6 +21,7 @@ from local_account.root import Root, Settings
 from local_account.sessions import Session, Sessions
 from local_account.state import State
 from local_account.transfers import Transfers
+from local_account.vault import Vault
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -89,6 +90,7 @@ class Account:
         self.state.tables(_TABLES)
         self.catalog = Catalog(self.state)
         self.grants = Grants(self.state)
+        self.vault = Vault(self.state)
         self.sessions = Sessions(self.state, settings.session_s, settings.master_s)
         self.stages = Stages(root.stages)
         self.transfers = Transfers()

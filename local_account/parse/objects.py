@@ -1,4 +1,5 @@
-"""CREATE, ALTER, DROP and DESCRIBE of plain objects: databases, schemas, warehouses, roles, integrations, stages."""
+"""CREATE, ALTER, DROP and DESCRIBE of plain objects: databases, schemas, warehouses, roles, integrations, stages,
+network rules, secrets."""
 
 from __future__ import annotations
 
@@ -39,7 +40,21 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ROLE": ("COMMENT", "TAG"),
     "STAGE": _STAGE,
     "SECURITY INTEGRATION": (),
+    "EXTERNAL ACCESS INTEGRATION": (
+        "ALLOWED_NETWORK_RULES",
+        "ALLOWED_AUTHENTICATION_SECRETS",
+        "ALLOWED_API_AUTHENTICATION_INTEGRATIONS",
+        "ENABLED",
+        "COMMENT",
+    ),
+    "NETWORK RULE": ("TYPE", "VALUE_LIST", "MODE", "COMMENT"),
+    "SECRET": ("TYPE", "SECRET_STRING", "USERNAME", "PASSWORD", "COMMENT"),
     "FILE FORMAT": (),
+}
+#: what can be changed afterwards, where that is not all
+ALTERABLE: dict[str, tuple[str, ...]] = {
+    "NETWORK RULE": ("VALUE_LIST", "COMMENT"),
+    "SECRET": ("SECRET_STRING", "USERNAME", "PASSWORD", "COMMENT"),
 }
 
 
@@ -114,7 +129,7 @@ def _alter(kind: str) -> Callable[[Tokens], Alter]:
         if kind == "WAREHOUSE" and tokens.accept("ABORT", "ALL", "QUERIES"):
             return Alter(kind, name, if_exists, "ABORT ALL QUERIES", {})
         if tokens.accept("SET"):
-            return Alter(kind, name, if_exists, "SET", tokens.properties(*ALLOWED[kind]))
+            return Alter(kind, name, if_exists, "SET", tokens.properties(*ALTERABLE.get(kind, ALLOWED[kind])))
         tokens.expect("UNSET")
         keys = [tokens.word()]
         while tokens.accept_op(","):
@@ -137,4 +152,7 @@ for _kind in ALLOWED:
         PARSERS[("ALTER", *_words)] = _alter(_kind)
     for _verb in ("DESCRIBE", "DESC"):
         PARSERS[(_verb, *_words)] = _describe(_kind)
-PARSERS[("DROP", "INTEGRATION")] = _drop("SECURITY INTEGRATION")
+# An integration may be named without its kind, but not be made so.
+PARSERS[("DROP", "INTEGRATION")] = _drop("INTEGRATION")
+for _verb in ("DESCRIBE", "DESC"):
+    PARSERS[(_verb, "INTEGRATION")] = _describe("INTEGRATION")

@@ -83,14 +83,26 @@ def grants(tokens: Tokens) -> ShowGrants:
     return ShowGrants(how, *object_and_name(tokens))
 
 
+# First those whose name may be a word of the kind's own: a compute pool called POOL.
+_KINDS_IN_WORDS = (
+    ("COMPUTE", "POOL"),
+    ("IMAGE", "REPOSITORY"),
+    ("EXTERNAL", "ACCESS", "INTEGRATION"),
+    ("SECURITY", "INTEGRATION"),
+    ("NETWORK", "RULE"),
+    ("FILE", "FORMAT"),
+)
+
+
 def object_and_name(tokens: Tokens) -> tuple[str, Name]:
     """`COMPUTE POOL p`, `DATABASE d`: every word but the last (dotted) name is the kind."""
+    for known in _KINDS_IN_WORDS:
+        if tokens.accept(*known):
+            return " ".join(known), tokens.name()
     words = [tokens.word()]
     while tokens.peek().kind is Kind.WORD and (
         tokens.peek(1).kind is Kind.WORD and tokens.peek(1).value not in ("TO", "FROM", "COPY", "REVOKE")
     ):
-        words.append(tokens.word())
-    if tokens.peek().kind is Kind.WORD and tokens.peek().value in ("POOL", "REPOSITORY", "INTEGRATION", "FORMAT"):
         words.append(tokens.word())
     return " ".join(words), tokens.name()
 
@@ -113,6 +125,9 @@ _KINDS = (
     "PARAMETERS",
     "INTEGRATIONS",
     "SECURITY INTEGRATIONS",
+    "EXTERNAL ACCESS INTEGRATIONS",
+    "NETWORK RULES",
+    "SECRETS",
     "FILE FORMATS",
 )
 PARSERS: dict[tuple[str, ...], Callable[[Tokens], object]] = {("SHOW", "GRANTS"): grants}

@@ -77,6 +77,8 @@ def create(client: Client, launch: Launch, container: ContainerLaunch, capacity:
     command += _limits(container, capacity)
     for name, value in container.env.items():
         command += ["--env", f"{name}={value}"]
+    for name in container.secret_env:  # the client takes the value from its own environment
+        command += ["--env", name]
     for mount in container.mounts:
         command += ["--mount", _mount(launch, mount)]
     words = [*(container.args or ())]

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from local_account.runtime import argv
@@ -23,7 +24,8 @@ class Calls:
     """Runs commands of one client.
 
     If a command fails, `run` raises the given RuntimeProblem with the engine's last lines, `words` one of its own, and
-    `quiet` only notes it; `call` leaves it to the caller. `folder` is where the command runs.
+    `quiet` only notes it; `call` leaves it to the caller. `folder` is where the command runs, `variables` are added to
+    its environment.
     """
 
     def __init__(self, client: Client, environment: Mapping[str, str]) -> None:
@@ -64,18 +66,28 @@ class Calls:
             log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
 
     def run(
-        self, command: list[str], problem: RuntimeProblem, folder: str | None = None
+        self,
+        command: list[str],
+        problem: RuntimeProblem,
+        folder: str | None = None,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[str]:
-        done = self.call(command, folder)
+        done = self.call(command, folder, variables)
         if done.returncode != 0:
             log.warning("%s: %s", argv.joined(command), argv.tail_of(done.stderr))
             raise RuntimeProblem(problem.message, argv.tail_of(done.stderr, 3))
         return done
 
-    def call(self, command: list[str], folder: str | None = None) -> subprocess.CompletedProcess[str]:
+    def call(
+        self,
+        command: list[str],
+        folder: str | None = None,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> subprocess.CompletedProcess[str]:
         log.debug("%s", argv.joined(command))
+        environment = {**self._environment, **variables}
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=self._environment, cwd=folder, check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, cwd=folder, check=False
         )
         # Decoded here: the text mode of subprocess would turn the carriage returns of progress bars into line ends.
         output, errors = (data.decode(errors="replace") for data in (done.stdout, done.stderr))

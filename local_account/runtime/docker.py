@@ -164,7 +164,7 @@ class ContainerRuntime:
             self._start_pause(launch)
         for container in launch.containers:
             command = argv.create(self._client, launch, container, self._capacity, shared)
-            self._engine.run(command, RuntimeProblem(START_FAILED))
+            self._engine.run(command, RuntimeProblem(START_FAILED), variables=container.secret_env)
         names = [argv.container_name(launch, container.name) for container in launch.containers]
         if self._client.podman:
             self._initialise(names)

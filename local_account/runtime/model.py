@@ -11,6 +11,9 @@ from typing import Protocol
 SESSION_VOLUME = ".session"
 """Volume name of the mount that holds the session token; volumes of a spec have no dot in their names."""
 
+SECRET_VOLUME = ".secret-"
+"""The volume names of mounts that hold secrets begin so."""
+
 PROCESS_LABEL = ("spcs.runtime", "process")
 """Label of images whose layers hold the app alone: they run as processes, in no container."""
 
@@ -55,6 +58,7 @@ class ContainerLaunch:
 
     `image` is `db/schema/repository/name` in lower case, `digest` the manifest's `sha256:…`. `command` replaces the
     image's ENTRYPOINT, `args` its CMD; None leaves the image's own. `memory_bytes` and `cpu` are limits; `gpu` a count.
+    `secret_env` are variables whose values may stand in no command line and no log.
     """
 
     name: str
@@ -63,6 +67,7 @@ class ContainerLaunch:
     command: tuple[str, ...] | None
     args: tuple[str, ...] | None
     env: Mapping[str, str]
+    secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     mounts: tuple[Mount, ...] = ()
     memory_bytes: int | None = None
     cpu: float | None = None

@@ -149,14 +149,16 @@ class ProcessRuntime:
             "env": _meeting(launch, container) | self._environment(image, container, paths, directory),
             "cwd": str(paths.root / working),
         }
-        (directory / "launch.json").write_text(json.dumps(order))
+        launch_file = directory / "launch.json"
+        launch_file.touch(mode=0o600)  # it holds the values of secrets
+        launch_file.write_text(json.dumps(order))
         _write_head(directory / "log", container, paths)
 
     def _environment(self, image: Image, container: ContainerLaunch, paths: PathMap, directory: Path) -> dict[str, str]:
         env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         own = dict(entry.partition("=")[::2] for entry in image.settings.get("Env") or ())
         env |= {name: paths.text(value) for name, value in own.items() if name not in ("PATH", "HOME")}
-        env |= {name: paths.text(value) for name, value in container.env.items()}
+        env |= {name: paths.text(value) for name, value in container.env.items()} | dict(container.secret_env)
         session = next((m.target for m in container.mounts if m.volume == SESSION_VOLUME), None)
         if session is not None:
             env["SNOWFLAKE_TOKEN_PATH"] = str(paths.mounts[session] / "token")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_account.runtime.model import SESSION_VOLUME, ContainerLaunch, Launch, Mount, MountKind
+from local_account.runtime.model import (
+    SECRET_VOLUME,
+    SESSION_VOLUME,
+    ContainerLaunch,
+    Launch,
+    Mount,
+    MountKind,
+    RuntimeProblem,
+)
 from local_account.runtime.ownership import open_to_all
 from local_account.services.model import Service
-from spcs.spec import Container, Family, Volume, effective
+from spcs.spec import Container, Family, Secret, Volume, effective
 from spcs.spec import Service as Spec
 
 SESSION_DIRECTORY = "/snowflake/session"
@@ -19,12 +27,14 @@ SESSION_DIRECTORY = "/snowflake/session"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for all jobs: how containers reach this server, and where jobs keep their directories."""
+    """What is the same for all jobs: how containers reach this server, where jobs keep their directories, and what a
+    secret holds, by its full name."""
 
     host: str
     port: int
     account: str
     jobs: Path
+    secrets: Callable[[str], Mapping[str, str] | None] = lambda path: None
 
 
 def job_directory(jobs: Path, service_id: str) -> Path:
@@ -98,6 +108,7 @@ def _container(
     ]
     if container.mount_session_token:
         mounts.append(_session(service, container, around))
+    mounts += _secret_files(service, container, around)
     return ContainerLaunch(
         name=container.name,
         image=image,
@@ -105,11 +116,43 @@ def _container(
         command=container.command or None,
         args=container.args,
         env=environment(service, container, instance, around),
+        secret_env=_secret_variables(service, container, around),
         mounts=tuple(mounts),
         memory_bytes=limits.memory_bytes,
         cpu=limits.cpu,
         gpu=limits.gpu or 0,
     )
+
+
+def _secret_variables(service: Service, container: Container, around: Surroundings) -> dict[str, str]:
+    return {
+        secret.env_var_name: _held(service, secret, around)[str(secret.secret_key_ref)]
+        for secret in container.secrets
+        if secret.env_var_name
+    }
+
+
+def _secret_files(service: Service, container: Container, around: Surroundings) -> Iterator[Mount]:
+    """A directory for each secret that is wanted as files; as with the token, the state root keeps others out."""
+    for number, secret in enumerate(container.secrets):
+        if secret.directory_path is None:
+            continue
+        source = job_directory(around.jobs, service.id) / "secrets" / container.name / str(number)
+        source.mkdir(parents=True, exist_ok=True)
+        source.chmod(0o755)
+        for name, text in _held(service, secret, around).items():
+            (source / name).write_text(text)
+            (source / name).chmod(0o644)
+        volume = f"{SECRET_VOLUME}{number}"
+        yield Mount(volume, MountKind.DIRECTORY, secret.directory_path, source, read_only=True)
+
+
+def _held(service: Service, secret: Secret, around: Surroundings) -> Mapping[str, str]:
+    path = service.resolved.secrets[str(secret.snowflake_secret.object_name)]
+    held = around.secrets(path)
+    if held is None:
+        raise RuntimeProblem("Encountered fatal error while starting container", f"the secret {path} was dropped")
+    return held
 
 
 def _mount(service: Service, spec: Spec, instance: int, volume: Volume, target: str, around: Surroundings) -> Mount:

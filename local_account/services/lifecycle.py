@@ -207,7 +207,7 @@ class Services:
 
     def _surroundings(self) -> Surroundings:
         host = self.runtime.host_for_containers()
-        return Surroundings(host, self._account.port, NAME, self._account.root.jobs)
+        return Surroundings(host, self._account.port, NAME, self._account.root.jobs, self._account.vault.get)
 
     # -- ends -------------------------------------------------------------------------------------------------------
 

@@ -53,11 +53,12 @@ class Resolved:
     """What the names in a specification stood for when the job was made.
 
     `images`: by the image as written, its `db/schema/repository/name` and digest. `stages`: by volume, the folder on
-    this machine.
+    this machine. `secrets`: by the secret as written, its full name.
     """
 
     images: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     stages: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _service_values(service: Service) -> tuple[object, ...]:
     path, resolved = service.path, service.resolved
     return (
         *(service.id, path.database, path.schema, path.name, service.owner, service.pool, service.spec, service.shown),
-        json.dumps({"images": dict(resolved.images), "stages": dict(resolved.stages)}),
+        json.dumps({name: dict(value) for name, value in vars(resolved).items()}),
         *(service.replicas, service.is_async, service.warehouse, service.comment, json.dumps(service.integrations)),
         *(service.created_on, service.updated_on, service.cancel),
     )
@@ -108,7 +108,7 @@ def _service(row: sqlite3.Row) -> Service:
         pool=row["pool"],
         spec=row["spec"],
         shown=row["shown"],
-        resolved=Resolved(images, resolved["stages"]),
+        resolved=Resolved(images, resolved["stages"], resolved.get("secrets", {})),
         replicas=row["replicas"],
         is_async=bool(row["is_async"]),
         warehouse=row["warehouse"],

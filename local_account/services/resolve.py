@@ -12,10 +12,12 @@ from local_account.account import Account
 from local_account.errors import SqlError, missing, unsupported
 from local_account.objects import below
 from local_account.parse.names import StagePath, stage_path
+from local_account.parse.tokens import Tokens
 from local_account.registry import Image, Store, find_image
 from local_account.runtime.model import PROCESS_LABEL
 from local_account.services.model import Resolved
 from local_account.sessions import Session
+from local_account.statements.access import VALUES
 from local_account.statements.stages import locate
 from spcs.spec import Family, Service, SpecError, check_fit, family, parse
 
@@ -66,7 +68,8 @@ def read_spec(text: str, pool_family: str) -> tuple[Service, Family]:
 
 
 def resolve(account: Account, session: Session, store: Store, spec: Service, node: Family, process: bool) -> Resolved:
-    """Look up every image and stage of a specification; SqlError for the first that is not there or cannot run."""
+    """Look up every image, stage and secret of a specification; SqlError for the first that is not there or cannot
+    be used."""
     images: dict[str, tuple[str, str]] = {}
     for container in spec.containers:
         name = image_name(container.image, account.registry_host, session)
@@ -81,7 +84,7 @@ def resolve(account: Account, session: Session, store: Store, spec: Service, nod
         for volume in spec.volumes
         if volume.source == "stage" and volume.stage is not None
     }
-    return Resolved(images, stages)
+    return Resolved(images, stages, _secrets(account, session, spec))
 
 
 def image_name(written: str, registry_host: str, session: Session) -> ImageName:
@@ -148,12 +151,25 @@ def _stage_folder(account: Account, session: Session, text: str) -> Path:
     return below(account.stages.folder(stage), key)
 
 
+def _secrets(account: Account, session: Session, spec: Service) -> dict[str, str]:
+    """The full name of each secret, by its name as written."""
+    found: dict[str, str] = {}
+    for secret in (secret for container in spec.containers for secret in container.secrets):
+        written = secret.snowflake_secret.object_name or ""
+        path = session.qualify(Tokens.of(written).name())
+        holds = account.catalog.get("SECRET", path).properties["TYPE"]
+        if secret.secret_key_ref and secret.secret_key_ref.upper() not in VALUES[str(holds).upper()]:
+            text = f"Invalid spec: invalid value '{secret.secret_key_ref}' for 'secretKeyRef': {path} is {holds}."
+            raise SqlError(395018, _INVALID, text)
+        found[written] = str(path)
+    return found
+
+
 def _refuse_unsupported(spec: Service) -> None:
     """Refuse what would otherwise be silently left out of the job."""
     for container in spec.containers:
-        for secret in container.secrets:
-            name = secret.snowflake_secret.object_name or secret.snowflake_secret.object_reference or ""
-            raise missing("Secret", name.upper())
+        if any(secret.snowflake_secret.object_reference for secret in container.secrets):
+            raise unsupported("snowflakeSecret.objectReference")
         if container.session_token_config and container.session_token_config.mount_connection_config:
             raise unsupported("sessionTokenConfig.mountConnectionConfig")
     for volume in spec.volumes:

@@ -10,6 +10,7 @@ from local_account import queries
 from local_account.account import Account
 from local_account.parse import parse
 from local_account.parse.binds import bind, unbound
+from local_account.parse.redact import redacted
 from local_account.parse.tables import Query
 from local_account.sessions import Session
 from local_account.statements import (
@@ -46,7 +47,7 @@ def submit(
 ) -> queries.Query:
     """Start a statement; the same `request_id` twice runs it once. `describe_only` gives columns without rows."""
     work = partial(execute, account, session, sql, bindings, describe_only=describe_only)
-    return account.queries.submit(session.id, request_id, sql, work)
+    return account.queries.submit(session.id, request_id, redacted(sql), work)
 
 
 def execute(

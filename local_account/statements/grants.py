@@ -13,12 +13,15 @@ from local_account.parse.grants import Grant, GrantRole
 from local_account.parse.names import Name
 from local_account.parse.show import ShowGrants
 from local_account.sessions import Session
+from local_account.statements import access
 from local_account.statements.objects import path_of
 from local_account.statements.result import Result, rows, status, timestamp
 
 _DONE = "Statement executed successfully."
-_IN_CATALOG = ("DATABASE", "SCHEMA", "WAREHOUSE", "ROLE", "STAGE", "COMPUTE POOL", "IMAGE REPOSITORY", "FILE FORMAT")
-_IN_SCHEMA = ("TABLE", "VIEW", "STAGE", "IMAGE REPOSITORY", "SERVICE", "FILE FORMAT", "SECRET", "FUNCTION", "PROCEDURE")
+_IN_CATALOG = ("DATABASE", "SCHEMA", "WAREHOUSE", "ROLE", "STAGE", "COMPUTE POOL", "IMAGE REPOSITORY", "FILE FORMAT",
+               access.SECURITY, access.EXTERNAL, access.RULE, access.SECRET)  # fmt: skip
+_IN_SCHEMA = ("TABLE", "VIEW", "STAGE", "IMAGE REPOSITORY", "SERVICE", "FILE FORMAT", access.SECRET, access.RULE,
+              "FUNCTION", "PROCEDURE")  # fmt: skip
 
 
 def grant(account: Account, session: Session, wanted: Grant) -> Result:
@@ -48,9 +51,9 @@ def _object(account: Account, session: Session, wanted: Grant) -> tuple[str, str
         return "ACCOUNT", "LOCAL"
     if wanted.bulk:
         return f"{wanted.bulk} {wanted.kind}", str(wanted.name)
-    kind = "SECURITY INTEGRATION" if wanted.kind == "INTEGRATION" else wanted.kind
-    path = _path(session, kind, wanted.name)
-    if kind in (*_IN_CATALOG, "SECURITY INTEGRATION"):
+    path = _path(session, wanted.kind, wanted.name)
+    kind = access.real_kind(account, wanted.kind, path)
+    if kind in _IN_CATALOG:
         account.catalog.get(kind, path)
     elif kind in ("TABLE", "VIEW"):
         account.engine.columns(path)
@@ -85,10 +88,10 @@ def grant_role(account: Account, session: Session, wanted: GrantRole) -> Result:
 def show(account: Account, session: Session, wanted: ShowGrants) -> Result:
     name = wanted.name.last if wanted.name else ""
     if wanted.how == "ON":
-        kind = wanted.kind or ""
-        kind = "SECURITY INTEGRATION" if kind == "INTEGRATION" else kind
-        full = str(_path(session, kind, wanted.name)) if wanted.name else "LOCAL"
-        return _table(account.grants.on(kind, full))
+        if not wanted.name:
+            return _table(account.grants.on("ACCOUNT", "LOCAL"))
+        path = _path(session, wanted.kind or "", wanted.name)
+        return _table(account.grants.on(access.real_kind(account, wanted.kind or "", path), str(path)))
     if wanted.how == "OF":
         account.catalog.get("ROLE", Path("", "", name))
         return _members(account.grants.of_role(name))
@@ -117,7 +120,7 @@ def _table(found: list[Granted]) -> Result:
             (
                 _moment(g),
                 g.privilege,
-                g.kind.replace(" ", "_"),
+                "INTEGRATION" if g.kind.endswith(" INTEGRATION") else g.kind.replace(" ", "_"),
                 g.name,
                 g.grantee_kind,
                 g.grantee,

@@ -1,4 +1,5 @@
-"""CREATE, ALTER, DROP and DESCRIBE of databases, schemas, warehouses, roles, integrations, stages and file formats."""
+"""CREATE, ALTER, DROP and DESCRIBE of databases, schemas, warehouses, roles, integrations, stages, file formats,
+network rules and secrets."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from typing import Any
 
 from local_account.account import Account
 from local_account.catalog import Path
-from local_account.errors import SqlError, invalid_value
+from local_account.errors import SqlError, exists, invalid_value
 from local_account.parse.names import Name
 from local_account.parse.objects import Alter, Create, Describe, Drop
 from local_account.parse.tokens import Value
 from local_account.sessions import Session
+from local_account.statements import access
 from local_account.statements.result import Result, rows, status
 
 _SIZES = {
@@ -30,8 +32,14 @@ _SIZES = {
     )
 } | {"XXLARGE": "2X-Large", "XXXLARGE": "3X-Large"}
 _SIZES = {key.upper(): value for key, value in _SIZES.items()}
-_WORDS = {"STAGE": "Stage area", "SECURITY INTEGRATION": "Integration", "FILE FORMAT": "File format"}
-_IN_SCHEMA = ("STAGE", "FILE FORMAT")
+_WORDS = {
+    "STAGE": "Stage area",
+    "FILE FORMAT": "File format",
+    access.SECURITY: "Integration",
+    access.EXTERNAL: "Integration",
+    access.RULE: "Network rule",
+}
+_IN_SCHEMA = ("STAGE", "FILE FORMAT", access.RULE, access.SECRET)
 
 
 def path_of(session: Session, kind: str, name: Name) -> Path:
@@ -54,7 +62,12 @@ def create(account: Account, session: Session, wanted: Create) -> Result:
     properties = dict(wanted.properties)
     if wanted.kind == "WAREHOUSE":
         _check_warehouse(properties)
+    access.required(wanted.kind, properties)
+    properties = access.checked(account, session, wanted.kind, properties)
     comment = str(properties.pop("COMMENT", "") or "")
+    other = access.namesake(wanted.kind)
+    if other and account.catalog.find(other, path):
+        raise exists("Object", path.name)
     there = account.catalog.find(wanted.kind, path)
     if there and wanted.or_replace:
         _remove(account, session, wanted.kind, path)
@@ -64,6 +77,8 @@ def create(account: Account, session: Session, wanted: Create) -> Result:
     if not made:
         return status(f"{path.name} already exists, statement succeeded.")
     account.grants.add("OWNERSHIP", wanted.kind, str(path), "ROLE", session.role, session.role, option=True)
+    if wanted.kind == access.SECRET:
+        access.keep_values(account, path, wanted.properties)
     _made(account, session, wanted.kind, path)
     return status(f"{_WORDS.get(wanted.kind, wanted.kind.capitalize())} {path.name} successfully created.")
 
@@ -104,11 +119,12 @@ def _check_warehouse(properties: dict[str, Value]) -> None:
 
 def drop(account: Account, session: Session, wanted: Drop) -> Result:
     path = path_of(session, wanted.kind, wanted.name)
-    if not account.catalog.find(wanted.kind, path):
+    kind = access.real_kind(account, wanted.kind, path)
+    if not account.catalog.find(kind, path):
         if wanted.if_exists:
             return status(f"Drop statement executed successfully ({path.name} already dropped).")
-        account.catalog.get(wanted.kind, path)
-    _remove(account, session, wanted.kind, path)
+        account.catalog.get(kind, path)
+    _remove(account, session, kind, path)
     return status(f"{path.name} successfully dropped.")
 
 
@@ -118,15 +134,19 @@ def _remove(account: Account, session: Session, kind: str, path: Path) -> None:
         for schema in account.catalog.list("SCHEMA", path.name):
             account.engine.drop_schema(session, schema.path)
         account.stages.drop_schema(path.name)
+        account.vault.drop_schema(path.name)
         if account.compute:
             account.compute.database_dropped(path.name, None)
     elif kind == "SCHEMA":
         account.engine.drop_schema(session, path)
         account.stages.drop_schema(path.database, path.name)
+        account.vault.drop_schema(path.database, path.name)
         if account.compute:
             account.compute.database_dropped(path.database, path.name)
     elif kind == "STAGE":
         account.stages.drop(path)
+    elif kind == access.SECRET:
+        account.vault.drop(str(path))
     account.catalog.drop(kind, path)
     account.grants.forget(kind, str(path))
     _unuse(account, session, kind, path)
@@ -150,6 +170,10 @@ def alter(account: Account, session: Session, wanted: Alter) -> Result:
         properties = dict(wanted.properties)
         if wanted.kind == "WAREHOUSE":
             _check_warehouse(properties)
+        if wanted.action == "SET":
+            properties = access.checked(account, session, wanted.kind, properties)
+        if wanted.kind == access.SECRET:
+            access.keep_values(account, path, wanted.properties)
         comment = str(properties.pop("COMMENT") or "") if "COMMENT" in properties else None
         account.catalog.update(found, properties=properties, comment=comment)
     if found and wanted.action in ("SUSPEND", "RESUME"):
@@ -158,8 +182,11 @@ def alter(account: Account, session: Session, wanted: Alter) -> Result:
 
 
 def describe(account: Account, session: Session, wanted: Describe) -> Result:
-    found = account.catalog.get(wanted.kind, path_of(session, wanted.kind, wanted.name))
-    if wanted.kind == "STAGE":
+    path = path_of(session, wanted.kind, wanted.name)
+    found = account.catalog.get(access.real_kind(account, wanted.kind, path), path)
+    if found.kind in (access.RULE, access.EXTERNAL, access.SECRET):
+        return access.describe(found)
+    if found.kind == "STAGE":
         columns = ("parent_property", "property", "property_type", "property_value", "property_default")
         return rows(columns, list(_stage_properties(found.properties)))
     return rows(

@@ -37,6 +37,7 @@ from local_account.services.model import (
 )
 from local_account.services.resolve import check_name, digests, read_spec, resolve
 from local_account.sessions import Session
+from local_account.statements.access import EXTERNAL
 from local_account.statements.result import Column, Result, fixed, rows, status, timestamp
 from local_account.statements.show import moment, narrowed, place
 from local_account.statements.stages import locate
@@ -99,6 +100,8 @@ def _make(account: Account, session: Session, wanted: ExecuteJob, pool: Object) 
     if wanted.replicas is not None:
         _check_replicas(wanted.replicas)
     text = _spec_text(account, session, wanted.source)
+    for integration in wanted.integrations:
+        account.catalog.get(EXTERNAL, Path("", "", integration))
     running = compute(account)
     spec, node = read_spec(text, str(pool.properties["instance_family"]))
     resolved = resolve(account, session, running.registry.store, spec, node, running.name == "process")

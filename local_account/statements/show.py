@@ -10,6 +10,7 @@ from local_account.account import Account
 from local_account.catalog import Object, Path, matches
 from local_account.parse.show import Scope, Show
 from local_account.sessions import Session
+from local_account.statements import access
 from local_account.statements.result import Column, Result, fixed, rows, timestamp
 from local_account.statements.session import PARAMETERS
 
@@ -144,15 +145,26 @@ def _users(account: Account, session: Session, scope: Scope) -> list[_Row]:
     return _each(account.catalog.list("USER"), row)
 
 
-def _integrations(account: Account, session: Session, scope: Scope) -> list[_Row]:
+def _integrations(*kinds: str) -> Callable[[Account, Session, Scope], list[_Row]]:
     def row(o: Object) -> Sequence[Any]:
         enabled = str(o.properties.get("ENABLED", False)).lower()
-        return o.name, _integration_type(o), "SECURITY", enabled, o.comment, moment(o.created_on)
+        category = "SECURITY" if o.kind == access.SECURITY else "EXTERNAL_ACCESS"
+        return o.name, _integration_type(o), category, enabled, o.comment, moment(o.created_on)
 
-    return _each(account.catalog.list("SECURITY INTEGRATION"), row)
+    def listed(account: Account, session: Session, scope: Scope) -> list[_Row]:
+        found = [each for kind in kinds for each in account.catalog.list(kind)]
+        return _each(sorted(found, key=lambda each: each.name), row)
+
+    return listed
+
+
+def _in_schemas(kind: str, row: Callable[[Object], Sequence[Any]]) -> Callable[[Account, Session, Scope], list[_Row]]:
+    return lambda account, session, scope: _each(account.catalog.list(kind, *place(account, session, scope)), row)
 
 
 def _integration_type(found: Object) -> str:
+    if found.kind == access.EXTERNAL:
+        return "EXTERNAL_ACCESS"
     client = found.properties.get("OAUTH_CLIENT")
     kind = str(found.properties.get("TYPE", "")).upper()
     return f"{kind} - {client}".upper() if client else kind
@@ -252,8 +264,11 @@ _LISTS: dict[str, tuple[str, Callable[[Account, Session, Scope], list[_Row]]]] =
         ),
         _users,
     ),
-    "INTEGRATIONS": (_INTEGRATION, _integrations),
-    "SECURITY INTEGRATIONS": (_INTEGRATION, _integrations),
+    "INTEGRATIONS": (_INTEGRATION, _integrations(access.SECURITY, access.EXTERNAL)),
+    "SECURITY INTEGRATIONS": (_INTEGRATION, _integrations(access.SECURITY)),
+    "EXTERNAL ACCESS INTEGRATIONS": (_INTEGRATION, _integrations(access.EXTERNAL)),
+    "NETWORK RULES": (access.RULES_SHOWN, _in_schemas(access.RULE, access.rule_row)),
+    "SECRETS": (access.SECRETS_SHOWN, _in_schemas(access.SECRET, access.secret_row)),
     "TABLES": (_TABLE, _tables("TABLE")),
     "VIEWS": (_TABLE, _tables("VIEW")),
     "OBJECTS": (_TABLE, _objects),

@@ -163,6 +163,17 @@ print(oct(os.stat('/snowflake/session/token').st_mode)[-3:])
     assert (status, account.logs(job)) == ("DONE", [f"True {job}", "644"])
 
 
+def test_a_secret_reaches_a_container_by_its_environment_and_as_a_file(account: LocalAccount) -> None:
+    value = "two\nlines, it's"
+    account.query("CREATE SECRET DB.S.HUB TYPE = GENERIC_STRING SECRET_STRING = 'two\\nlines, it''s'")
+    by_variable = {"snowflakeSecret": "DB.S.HUB", "envVarName": "HUB", "secretKeyRef": "secret_string"}
+    by_file = {"snowflakeSecret": "DB.S.HUB", "directoryPath": "/secrets/hub"}
+    code = "import os; print([os.environ['HUB'], open('/secrets/hub/secret_string').read()])"
+    job, status = finished(account, code, secrets=[by_variable, by_file])
+    assert status == "DONE", account.containers(job)
+    assert account.logs(job) == [str([value, value])]
+
+
 def test_cancel_gives_the_process_its_sigterm(account: LocalAccount) -> None:
     code = """
 import signal, sys, time

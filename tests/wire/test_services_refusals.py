@@ -107,7 +107,7 @@ def test_a_name_that_is_no_dns_label_is_refused(account: LocalAccount, name: str
 
 def test_what_would_be_left_out_silently_is_refused(account: LocalAccount) -> None:
     secret = {"snowflakeSecret": "s", "envVarName": "A", "secretKeyRef": "password"}
-    assert "Secret 'S' does not exist" in refused(account, changed(secrets=[secret])).msg
+    assert "Secret 'DB.S.S' does not exist" in refused(account, changed(secrets=[secret])).msg
     config = {"mountConnectionConfig": True}
     assert "local account" in refused(account, changed(sessionTokenConfig=config)).msg
 

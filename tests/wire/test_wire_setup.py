@@ -116,7 +116,6 @@ def test_statements_say_what_snowflake_says(wire: LocalAccount) -> None:
         ("GRANT USAGE ON DATABASE DB TO ROLE nobody", 2003),
         ("SHOW STAGES IN SCHEMA DB.nowhere", 2003),
         ("CREATE WAREHOUSE x WAREHOUSE_SIZE = 'HUGE'", 1008),
-        ("CREATE NETWORK RULE x", 1003),
         ("EXPLAIN SELECT 1", 1003),
         ("SELECT FROM", 1003),
         ("SELECT SYSTEM$NO_SUCH_THING(1)", 2140),

@@ -59,6 +59,12 @@ def test_labels_say_which_container_of_which_job_it_is() -> None:
     ]
 
 
+def test_the_value_of_a_secret_stands_in_no_command_line() -> None:
+    container = replace(MAIN, env={"A": "b"}, secret_env={"HUB_TOKEN": "hunter2"})
+    assert values(create(container), "--env") == ["A=b", "HUB_TOKEN"]
+    assert "hunter2" not in repr(container)
+
+
 def test_without_command_and_args_the_image_decides() -> None:
     assert "--entrypoint" not in create()
 
