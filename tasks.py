@@ -185,6 +185,26 @@ def logs(c: Context, run: str = "", follow: bool = False, json: bool = False) ->
     step.logs(project(c), run, follow, json)
 
 
+@task(
+    help={
+        "job": "only runs of this job",
+        "state": "only runs in these states: failed, or running,pending",
+        "last": "so many, the newest first; 0 is all",
+        "since": "only runs made since then: so long ago (90m, 7d), or a time (2026-11-27T12:00:00Z)",
+        "json": JSON,
+    }
+)
+def jobs(c: Context, job: str = "", state: str = "", last: int = 20, since: str = "", json: bool = False) -> None:
+    """List the runs that the account knows.
+
+    Whoever started them, from whichever machine: state, age, duration, image, what --set said, and the metrics each
+    ended with. A run whose job was dropped, or forgotten by Snowflake after 30 days, is listed by its record.
+    """
+    from spcs.steps import jobs as step
+
+    step.jobs(project(c), job, state, last, since, json)
+
+
 @task(help={"run": RUN})
 def cancel(c: Context, run: str = "") -> None:
     """Cancel a run: SIGTERM, then 30 seconds to save and leave."""
@@ -266,6 +286,22 @@ def local_connection(c: Context) -> None:
 
 
 ns = Collection(
-    doctor, setup, teardown, data, new, render, build, push, images, login, run, status, logs, cancel, fetch, bench
+    doctor,
+    setup,
+    teardown,
+    data,
+    new,
+    render,
+    build,
+    push,
+    images,
+    login,
+    run,
+    status,
+    jobs,
+    logs,
+    cancel,
+    fetch,
+    bench,
 )
 ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))

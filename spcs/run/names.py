@@ -63,9 +63,14 @@ def started(run: str) -> datetime:
     return datetime.strptime(_parts(run)["when"], "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
 
 
+def all_runs(stage: str) -> str:
+    """Return the folder on the stage that holds the folders of all runs."""
+    return f"@{stage}/runs/"
+
+
 def folder(stage: str, run: str) -> str:
     """Return the run's folder on the stage, e.g. `@db.schema.stage/runs/<run>/`."""
-    return f"@{stage}/runs/{run}/"
+    return f"{all_runs(stage)}{run}/"
 
 
 def output_folder(stage: str, run: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from spcs.show.console import emit, is_colourful, is_terminal, say, width, write
 
 if TYPE_CHECKING:
-    from spcs.run.model import Run, Snapshot, State
+    from spcs.run.model import Run, Snapshot
 
 
 def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool = False, none: str = "") -> None:
@@ -61,12 +61,6 @@ def status(run: Run, snapshot: Snapshot, *, as_json: bool = False) -> None:
     if containers:
         write("")
         table(("instance", "container", "status", "exit_code", "message"), containers)
-
-
-def runs(found: Sequence[tuple[Run, State]], *, as_json: bool = False) -> None:
-    """Show a list of runs with their states."""
-    rows = [{"run": run.name, "state": state.value, "job": run.job, "pool": run.pool} for run, state in found]
-    table(("run", "state", "pool"), rows, as_json=as_json, none="no runs yet; inv run starts one")
 
 
 def _rich(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -70,8 +70,3 @@ def test_a_status_in_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> N
     assert entry["run"] == RUN.name
     assert entry["state"] == "RUNNING"
     assert entry["containers"][0]["exit_code"] is None
-
-
-def test_runs_are_listed_with_their_states(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.runs([(RUN, State.DONE)])
-    assert capsys.readouterr().out.splitlines()[1].split() == [RUN.name, "DONE", "POOL"]
