@@ -10,9 +10,11 @@ Exit codes: 0 done, 1 the job failed or was cancelled, 2 wrong words or settings
 from __future__ import annotations
 
 import difflib
+import functools
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from invoke.exceptions import Exit
 
@@ -81,6 +83,35 @@ class Left(Problem):
     heading = ""  # nothing went wrong
 
 
+class Known(NamedTuple):
+    """Sentences that others say, what they mean, and the command or edit that mends it.
+
+    A sentence stands as it is said: `…` for anything on its line, `{name}` for one word that `means` and `fix` may
+    repeat. They may also use names that whoever reads the catalogue adds, such as `{job}`.
+    """
+
+    says: tuple[str, ...]
+    means: str
+    fix: str
+
+
+class Meaning(NamedTuple):
+    """What a text means and what mends it, all names filled in."""
+
+    means: str
+    fix: str
+
+
+def meaning(catalogue: Iterable[Known], text: str, **names: str) -> Meaning | None:
+    """Return what the first entry that knows a sentence of the text says of it; `names` fill what it leaves open."""
+    for known in catalogue:
+        for sentence in known.says:
+            if found := _pattern(sentence).search(text):
+                filled = names | found.groupdict()
+                return Meaning(known.means.format(**filled), known.fix.format(**filled))
+    return None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest of `known`, or the empty string when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
@@ -91,6 +122,24 @@ def shown_path(file: Path) -> str:
     """Return a path as a user would type it: from the current folder where it lies below that."""
     absolute = file.absolute()
     return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else file)
+
+
+@functools.cache
+def _pattern(sentence: str) -> re.Pattern[str]:
+    """The sentence as a pattern: whole words, whatever their case and however many spaces are between them."""
+    pieces = [_piece(part) for part in re.split(r"(…|\{\w+\})", sentence) if part]
+    if sentence.endswith("}"):
+        pieces[-1] = pieces[-1].replace("+?", "*[^\\s'\",;:.()]")  # nothing follows: as far as the word goes
+    first, last = (r"(?<!\w)" if sentence[0].isalnum() else ""), (r"(?!\w)" if sentence[-1].isalnum() else "")
+    return re.compile(first + "".join(pieces) + last, re.IGNORECASE)
+
+
+def _piece(part: str) -> str:
+    if part == "…":
+        return ".*?"
+    if part.startswith("{"):
+        return rf"(?P<{part[1:-1]}>[^\s'\"]+?)"
+    return r"\s+".join(map(re.escape, part.split(" ")))
 
 
 def _text(what: str, why: str, fix: str) -> str:

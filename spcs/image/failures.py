@@ -1,131 +1,181 @@
-"""What engines and registries say when they fail, and what it means: the sentence, then the command that mends it."""
+"""What builders and registries say when they fail, what it means, and the command that mends it.
+
+`docs/troubleshooting.md` shows these catalogues to users. In each the first entry that fits counts.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
-from spcs.errors import BuildFailed
+from spcs.errors import BuildFailed, Known, Meaning, meaning
 from spcs.image.engines import EngineFailed
 from spcs.image.inputs import ImagePlan
 from spcs.image.registry import Reference, is_loopback
 
-
-class Known(NamedTuple):
-    """What the text of a failure looks like, its cause, the cure; names in braces are filled in."""
-
-    looks_like: str
-    cause: str
-    cure: str
-
-
 BUILD = (
-    Known(r"no space left on device", "the disk of the engine is full", "{engine} image prune"),
+    Known(("no space left on device",), "the disk of the engine is full", "{engine} image prune"),
     Known(
-        r"no matching distribution found|could not find a version that satisfies",
+        ("error getting credentials",),
+        "the engine asks a key store for the login of the base image's registry, and has none that answers",
+        "take credsStore and credHelpers out of ~/.docker/config.json",
+    ),
+    Known(
+        (
+            *("Temporary failure in name resolution", "Temporary failure resolving", "Name or service not known"),
+            *("Failed to establish a new connection", "CERTIFICATE_VERIFY_FAILED"),
+        ),
+        "the builder does not reach the package index",
+        "check network, proxy and certificates of the engine; image.build_options: [--network, host] may help",
+    ),
+    Known(
+        ("No matching distribution found", "Could not find a version that satisfies"),
         "a package index does not have one of the pinned versions",
         "correct that version under pins in invoke.yaml",
     ),
     Known(
-        r"resolutionimpossible|conflicting dependencies",
+        ("ResolutionImpossible", "conflicting dependencies"),
         "two pins contradict each other",
         "change one of the two under pins in invoke.yaml",
     ),
     Known(
-        r"python3: (command )?not found|ensurepip is not available",
+        ("Failed building wheel for {package}",),
+        "{package} has no ready-made wheel for this Python, and the image has no compiler",
+        "pin a version of {package} that has one, or set image: {{apt: [build-essential]}} in invoke.yaml",
+    ),
+    Known(
+        ("Unable to locate package {package}",),
+        "the base image's Debian has no package {package}",
+        "correct image.apt in invoke.yaml",
+    ),
+    Known(
+        ("python3: not found", "python3: command not found", "ensurepip is not available"),
         "the base image {base} has no python3 with venv",
         "set image: {{apt: [python3, python3-venv]}} in invoke.yaml, or another image.base",
     ),
     Known(
-        r"exec format error",
+        ("returned a non-zero code: 137", "exit code: 137"),
+        "the build was killed, most likely because the engine's memory was full",
+        "give the engine more memory (Docker Desktop: Settings, Resources)",
+    ),
+    Known(
+        ("exec format error",),
         "the engine cannot run linux/amd64 programs on this processor",
         "{engine} run --privileged --rm docker.io/tonistiigi/binfmt --install amd64",
     ),
     Known(
-        r"did not resolve to an alias",
+        ("did not resolve to an alias",),
         "podman takes the base image {base} from no registry that is not named",
         "name the registry in image.base in invoke.yaml: docker.io/library/{base} or docker.io/{base}",
     ),
     Known(
-        r"pull access denied|manifest (for .* )?(unknown|not found)|failed to resolve source metadata|"
-        r"dial tcp|error response from daemon: get |initializing source",
+        (
+            *("pull access denied", "manifest unknown", "manifest not found", "manifest for … not found"),
+            *("failed to resolve source metadata", "Error response from daemon: Get", "dial tcp"),
+            "initializing source",
+        ),
         "the base image {base} could not be fetched",
         "check image.base in invoke.yaml and the way to its registry: {engine} pull {base}",
     ),
 )
 
+UNDERSCORE = Known(
+    ("no Host in request URL",),
+    "docker takes no host with a _ in its name: {host}",
+    "delete .spcs/repository.json, then {again}: the registry answers to the name with - for each _ as well",
+)
+NOBODY = Known(("connection refused",), "nothing answers at {host}", "check network, proxy and firewall")
+NOBODY_HERE = Known(NOBODY.says, NOBODY.means, "inv local.up")
+UNKNOWN_HOST = Known(
+    (
+        *("no such host", "Name or service not known", "Temporary failure in name resolution"),
+        *("nodename nor servname provided", "server misbehaving"),
+    ),
+    "there is no registry of the name {host}",
+    "compare with repository_url of SHOW IMAGE REPOSITORIES, and check the network",
+)
+FULL = Known(("no space left on device",), "the disk of the registry is full", "free some space there, then {again}")
+UNSTEADY = Known(
+    (
+        *("timed out", "timeout", "deadline exceeded", "connection reset", "broken pipe", "EOF"),
+        *("tls:", "x509:", "CERTIFICATE_VERIFY_FAILED"),
+    ),
+    "the connection to {host} failed",
+    "check network, proxy and certificates, then {again}",
+)
+
 PUSH = (
+    UNDERSCORE,
+    NOBODY,
+    UNKNOWN_HOST,
     Known(
-        r"connection refused",
-        "nothing answers at {host}",
-        "inv local.up",
-    ),
-    Known(
-        r"no such host|name or service not known|temporary failure in name resolution|server misbehaving",
-        "there is no registry of the name {host}",
-        "compare with repository_url of SHOW IMAGE REPOSITORIES, and check the network",
-    ),
-    Known(
-        r"unauthorized|authentication required|no basic auth credentials|\b401\b",
+        ("unauthorized", "authentication required", "no basic auth credentials", "401:"),
         "the registry {host} refused the login, also with a fresh one",
         "check with inv login that the connection's user may log in",
     ),
     Known(
-        r"denied|insufficient|forbidden|\b403\b",
+        ("denied", "insufficient", "insufficient_scope", "forbidden", "403:"),
         "the role may not write to the image repository",
         "GRANT WRITE ON IMAGE REPOSITORY … TO ROLE …, or inv setup",
     ),
     Known(
-        r"name[_ ]unknown|repository name not known|not found|does not exist|\b404\b",
+        ("name unknown", "NAME_UNKNOWN", "repository name not known", "not found", "does not exist", "404:"),
         "there is no image repository {repository}",
         "inv setup",
     ),
-    Known(r"no space left on device", "the disk of the registry is full", "free some space there, then {again}"),
+    FULL,
+    UNSTEADY,
+)
+
+LOGIN = (
+    UNDERSCORE,
+    NOBODY,
+    UNKNOWN_HOST,
     Known(
-        r"timed out|timeout|tls|certificate|connection reset|\beof\b",
-        "the connection to {host} failed",
-        "check network, proxy and certificates, then {again}",
+        ("Failed to perform repository operation", "404 Not Found", "404 page not found", "404:"),
+        "there is no account at {host}, or not this user in it",
+        "write account as <organization>-<account> in the connection's entry, without a region, then {again}",
     ),
+    Known(
+        ("Cannot perform an interactive login from a non TTY device",),
+        "the engine was given an empty token",
+        "{again}; if it stays so, inv doctor says what is wrong with the connection",
+    ),
+    Known(
+        ("unauthorized", "authentication required", "401:"),
+        "the registry {host} does not take the token of this session",
+        "{again}; if it stays so, see what inv doctor says of login and registry",
+    ),
+    FULL,
+    UNSTEADY,
 )
 
 
 def of_build(plan: ImagePlan, job: str, engine: str, how: str, failed: EngineFailed) -> BuildFailed:
     """The problem that a failed build is; `how` the engine built it."""
-    known = _known(BUILD, failed.detail)
-    why = "the builder's own words are above" if failed.shown else failed.detail
-    why += f"\n{known.cause.format(base=plan.base)}" if known else ""
-    cure = known.cure if known else f"inv render --job {job}, then read its Dockerfile"
-    cure = cure.format(engine=engine, base=plan.base)
-    return BuildFailed(f"the image of job '{job}' could not be built {how}", why=why, fix=cure)
+    known = meaning(BUILD, failed.detail, engine=engine, base=plan.base)
+    why = ["the builder's own words are above" if failed.shown else failed.detail, *([known.means] if known else [])]
+    fix = known.fix if known else f"inv render --job {job}, then read its Dockerfile"
+    return BuildFailed(f"the image of job '{job}' could not be built {how}", why="\n".join(why), fix=fix)
 
 
 def of_push(ref: str, job: str, detail: str) -> BuildFailed:
-    """The problem that a failed push (or login to push) of a job's image is, `detail` what was answered."""
-    reference = Reference.parse(ref)
-    known, again = _known(PUSH, detail), f"inv push --job {job}"
+    """The problem that a failed push of a job's image is, `detail` what was answered."""
+    what, again = f"the image {ref} could not be pushed", f"inv push --job {job}"
+    known = _known(PUSH, Reference.parse(ref), detail, again)
     if known is None:
-        return BuildFailed(f"the image {ref} could not be pushed", why=detail, fix=again)
-    names = {"host": reference.host, "repository": reference.repository.rpartition("/")[0]}
-    why = f"{known.cause.format(**names)}\n{_tail(detail)}"
-    cure = _cure(known, reference.host, detail, again)
-    return BuildFailed(f"the image {ref} could not be pushed", why=why, fix=cure)
+        return BuildFailed(what, why=detail, fix=again)
+    return BuildFailed(what, why=f"{known.means}\n{_tail(detail)}", fix=known.fix)
 
 
 def of_login(host: str, detail: str) -> BuildFailed:
     """The problem that a refused login is."""
-    known = _known(PUSH, detail)
-    cure = _cure(known, host, detail, "inv login") if known else "inv login"
-    return BuildFailed(f"the registry {host} refused the login", why=_tail(detail), fix=cure)
+    known = _known(LOGIN, Reference(host, "", ""), detail, "inv login")
+    why, fix = (f"{known.means}\n{_tail(detail)}", known.fix) if known else (_tail(detail), "inv login")
+    return BuildFailed(f"the registry {host} refused the login", why=why, fix=fix)
 
 
-def _cure(known: Known, host: str, detail: str, again: str) -> str:
-    if "connection refused" in detail.lower() and not is_loopback(host):
-        return "check network, proxy and firewall"
-    return known.cure.format(again=again)
-
-
-def _known(catalogue: tuple[Known, ...], text: str) -> Known | None:
-    return next((known for known in catalogue if re.search(known.looks_like, text, re.IGNORECASE)), None)
+def _known(catalogue: tuple[Known, ...], asked: Reference, detail: str, again: str) -> Meaning | None:
+    entries = (NOBODY_HERE, *catalogue) if is_loopback(asked.host) else catalogue
+    repository = asked.repository.rpartition("/")[0]
+    return meaning(entries, detail, host=asked.host, repository=repository, again=again)
 
 
 def _tail(text: str) -> str:
