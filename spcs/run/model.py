@@ -159,7 +159,8 @@ class Output:
 class Verdict:
     """How a run ended, ready to be said. `seconds` is None where the account gives no times; `metrics` is what the job
     wrote to output/metrics.json, None if it wrote none; `notes` is what was special about how it ran; `commands` are
-    (what for, command) pairs; `snapshot` is what the account last said of it."""
+    (what for, command) pairs; `snapshot` is what the account last said of it; `container`, `reason`, `traceback`,
+    `last_lines` and `remedy` are as in Diagnosis."""
 
     run: Run
     state: State
@@ -167,6 +168,7 @@ class Verdict:
     container: ContainerStatus | None = None
     last_lines: tuple[str, ...] = ()
     remedy: str = ""
+    traceback: tuple[str, ...] = ()
     seconds: float | None = None
     metrics: Mapping[str, Any] | None = None
     outputs: tuple[Output, ...] = ()

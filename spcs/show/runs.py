@@ -112,5 +112,6 @@ def _entry(verdict: Verdict) -> dict[str, Any]:
         "notes": list(verdict.notes),
         "output": verdict.run.output,
         "outputs": [{"path": each.path, "size": each.size} for each in verdict.outputs],
+        "traceback": list(verdict.traceback),
         "last_lines": list(verdict.last_lines),
     }
