@@ -21,8 +21,9 @@ Kind = Literal["container", "process"]
 """What the image holds: everything from a base up, or only the code, for a process on the local account."""
 
 TAG_LENGTH = 12
-# One date for all staged files keeps the layer's bytes, and so its digest, the same from build to build.
+# Dates that do not move keep the layers' bytes, and so their digests, the same from build to build.
 DATE = 315532800
+DATES = 1 << 30
 NEVER = ("__pycache__",)
 NEVER_SUFFIXES = (".pyc", ".pyo")
 
@@ -92,7 +93,11 @@ def reference(plan: ImagePlan, kind: Kind) -> str:
 
 
 def stage(plan: ImagePlan, dockerfile: str, folder: Path) -> None:
-    """Make `folder` the build context: `dockerfile` and the plan's files, nothing else, modes and dates normalised."""
+    """Make `folder` the build context: `dockerfile` and the plan's files, nothing else, modes and dates normalised.
+
+    A file's date follows from its content. BuildKit takes a file for the one it was sent before if path, mode, size and
+    date are the same: with one date for all, an edit that keeps the size would never reach the image.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file in (ContextFile("Dockerfile", dockerfile.encode()), *plan.files):
@@ -100,9 +105,9 @@ def stage(plan: ImagePlan, dockerfile: str, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.content)
         target.chmod(0o755 if file.executable else 0o644)
-    for path in (*folder.rglob("*"), folder):
-        if path.is_dir():
-            path.chmod(0o755)
+        os.utime(target, (_date(file.content),) * 2)
+    for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        path.chmod(0o755)
         os.utime(path, (DATE, DATE))
 
 
@@ -133,6 +138,11 @@ def _under(root: Path, path: Path) -> Iterator[ContextFile]:
 
 def _left_out(path: Path) -> bool:
     return path.name.startswith(".") or path.name in NEVER or path.suffix in NEVER_SUFFIXES
+
+
+def _date(content: bytes) -> int:
+    """One second of the years 1980 to 2014, the same for the same content."""
+    return DATE + int.from_bytes(hashlib.sha256(content).digest()[:8]) % DATES
 
 
 def _text(lines: Iterable[str]) -> bytes:

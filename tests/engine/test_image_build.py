@@ -209,6 +209,12 @@ def test_edited_code_makes_one_new_layer_and_sends_only_that(desk: Desk) -> None
     assert desk.run(after.ref) == "edited\n"
 
 
+def test_an_edit_that_keeps_the_size_reaches_the_image(desk: Desk) -> None:
+    for text in ("print('before')\n", "print('behind')\n"):
+        (desk.root / "app" / "__main__.py").write_text(text)
+        assert desk.run(desk.build().ref) == text.split("'")[1] + "\n"
+
+
 def test_digest_of_the_receipt_is_what_can_be_pulled(desk: Desk) -> None:
     desk.build()
     pushed = desk.push()

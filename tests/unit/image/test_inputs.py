@@ -140,7 +140,18 @@ def test_staged_modes_and_dates_are_normal_whatever_the_umask(root: Path, tmp_pa
     found = {path.name: path.stat() for path in (tmp_path / "context").rglob("*")}
     modes = {name: stat.S_IMODE(status.st_mode) for name, status in found.items()}
     assert (modes["app"], modes["tool.sh"], modes["__main__.py"], modes["Dockerfile"]) == (0o755, 0o755, 0o644, 0o644)
-    assert len({status.st_mtime for status in found.values()}) == 1
+
+
+def dates(context: Path) -> dict[str, float]:
+    return {str(path.relative_to(context)): path.stat().st_mtime for path in context.rglob("*")}
+
+
+def test_staged_dates_change_with_the_content_and_with_nothing_else(root: Path, tmp_path: Path) -> None:
+    stage(make_plan(root), "FROM x\n", tmp_path / "first")
+    os.utime(root / "app" / "__main__.py", (1, 1))
+    stage(make_plan(root), "FROM y\n", tmp_path / "second")
+    first, second = dates(tmp_path / "first"), dates(tmp_path / "second")
+    assert {path for path in first if first[path] != second[path]} == {"Dockerfile"}
 
 
 @pytest.mark.parametrize(
