@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from spcs.errors import SettingsProblem
+from spcs.image.private import why_private
 from spcs.pins import Split
 
 Kind = Literal["container", "process"]
@@ -64,9 +65,17 @@ def top_level(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, outer)))
 
 
-def collect(root: Path, paths: Iterable[str]) -> tuple[ContextFile, ...]:
-    """Read the files and folders `paths` below `root`: no hidden file, no bytecode; raises SettingsProblem."""
-    return tuple(file for path in paths for file in _under(root, Path(path)))
+def collect(root: Path, paths: Iterable[str], named: Iterable[str] = ()) -> tuple[ContextFile, ...]:
+    """Read the files and folders `paths` below `root`: no hidden file, no bytecode; raises SettingsProblem.
+
+    A file that looks like a secret is refused, unless somebody has `named` that very file.
+    """
+    asked = {PurePosixPath(path) for path in (*paths, *named)}
+    found = tuple(file for path in paths for file in _under(root, Path(path)))
+    for file in found:
+        if PurePosixPath(file.path) not in asked:
+            _refuse_private(file)
+    return found
 
 
 def requirement_files(pins: Split) -> tuple[ContextFile, ...]:
@@ -133,6 +142,18 @@ def _under(root: Path, path: Path) -> Iterator[ContextFile]:
     else:
         raise SettingsProblem(
             f"image code: there is no file or folder {path}", fix="mend image.code or the job's code in invoke.yaml"
+        )
+
+
+def _refuse_private(file: ContextFile) -> None:
+    path = PurePosixPath(file.path)
+    why = why_private(path.name, file.content)
+    if why:
+        raise SettingsProblem(
+            f"image code: {path} looks like a secret",
+            f"{why}, and whoever may pull the image could read it",
+            f"move it out of {path.parent} and hand it to the job as a secret: see docs/your_own_job.md,"
+            f" or, if it is none, name {path} itself in `code`",
         )
 
 

@@ -113,6 +113,7 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
     """
     image = project.settings.image
     split = pins.split(job.pins if job.pins is not None else project.settings.pins)
+    named = named_code(project.root, job, image.code)
     code = code_of(project.root, job, image.code)
     machine = family(project.pool(job).instance_family)
     base = job.base or image.base
@@ -127,7 +128,7 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
         "entrypoint": ENTRYPOINT,
         "labels": {"org.opencontainers.image.title": image.name},
     }
-    files = (*requirement_files(split), *collect(project.root, code))
+    files = (*requirement_files(split), *collect(project.root, code, named))
     return ImagePlan(
         repository_url=url or repository_url(project),
         name=image.name,
@@ -143,12 +144,8 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
 
 
 def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:
-    """What enters the image: the job's `code`, or the project's and the files that the job's command names.
-
-    Raises SettingsProblem if that is nothing.
-    """
-    named = [word for word in job.command if not word.startswith("-") and (root / word).is_file()]
-    code = top_level((*default, *named) if job.code is None else job.code)
+    """What enters the image, no path inside another. Raises SettingsProblem if that is nothing."""
+    code = top_level(named_code(root, job, default))
     if not code:
         raise SettingsProblem(
             "nothing enters the image: `code` is empty",
@@ -156,6 +153,12 @@ def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:
             fix="name its files and folders in image.code, or in the job's own code",
         )
     return code
+
+
+def named_code(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths as they are written: the job's `code`, or the project's and the files that the job's command names."""
+    named = [word for word in job.command if not word.startswith("-") and (root / word).is_file()]
+    return (*default, *named) if job.code is None else job.code
 
 
 def _images_here(project: Project) -> Sequence[LocalImage]:

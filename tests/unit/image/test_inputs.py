@@ -12,7 +12,7 @@ from spcs.config import Job
 from spcs.errors import SettingsProblem
 from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference, top_level
 from spcs.image.inputs import stage
-from spcs.steps.image import code_of
+from spcs.steps.image import code_of, named_code
 from tests.images import make_plan, write_code
 
 
@@ -113,6 +113,44 @@ def test_symbolic_link_is_an_error(root: Path) -> None:
     (root / "app" / "link.py").symlink_to(root / "app" / "__main__.py")
     with pytest.raises(SettingsProblem, match=r"app/link\.py is a symbolic link"):
         collect(root, ["app"])
+
+
+KIND = "PRIVATE KEY"
+KEY = f"-----BEGIN {KIND}-----\nMIIEvQ{'A' * 58}\n-----END {KIND}-----\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("id_rsa", "x"),
+        ("ID_ED25519", "x"),
+        ("credentials.json", "{}"),
+        ("connections.toml", "[dev]"),
+        ("rsa_key.p8", "x"),
+        ("my-service-account.json", "{}"),
+        ("notes.txt", f"my key:\n{KEY}"),
+        ("settings.py", f"KEY = {KEY!r}"),
+    ],
+)
+def test_a_file_that_looks_like_a_secret_enters_no_image_unless_it_is_named(name: str, text: str, root: Path) -> None:
+    (root / "app" / "data").mkdir(exist_ok=True)
+    (root / "app" / "data" / name).write_text(text)
+    with pytest.raises(SettingsProblem, match=rf"app/data/{name} looks like a secret") as caught:
+        collect(root, ["app"])
+    assert f"name app/data/{name} itself in `code`" in caught.value.fix
+    job = Job(code=("app/", f"./app/data/{name}"))
+    files = collect(root, code_of(root, job, ()), named_code(root, job, ()))
+    assert f"app/data/{name}" in [file.path for file in files]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("keys.py", "import credentials"), ("ca.pem", KEY.replace(KIND, "CERTIFICATE")),
+     ("check.py", "if text.startswith('-----BEGIN PRIVATE' + ' KEY-----'): ..."), ("tokenizer.json", "{}")],
+)  # fmt: skip
+def test_what_only_speaks_of_secrets_enters(name: str, text: str, root: Path) -> None:
+    (root / "app" / name).write_text(text)
+    assert f"app/{name}" in [file.path for file in collect(root, ["app"])]
 
 
 def test_staged_folder_holds_exactly_the_plan(root: Path, tmp_path: Path) -> None:
