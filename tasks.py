@@ -30,11 +30,17 @@ def project(c: Context) -> Project:
     return open_project(c.config, __file__)
 
 
-@task(help={"job": "whose compute pool to create too", "admin": "also run the part that needs the admin role"})
+@task(
+    help={
+        "job": "whose compute pool, secrets and hosts to create too",
+        "admin": "also run the part that needs the admin role",
+    }
+)
 def setup(c: Context, job: str = "", admin: bool = True) -> None:
     """Create what a run needs in the account.
 
-    Role, database, warehouse, compute pool, schema, image repository and stage; what is there stays as it is.
+    Role, database, warehouse, compute pool, schema, image repository and stage, and the hosts and secrets that the job
+    names; what is there stays as it is.
     """
     from spcs.steps import account
 
@@ -43,9 +49,9 @@ def setup(c: Context, job: str = "", admin: bool = True) -> None:
 
 @task(
     help={
-        "job": "whose compute pool to drop (default: those of all jobs)",
-        "admin": "also drop pool, warehouse, database and role",
-        "keep_data": "leave the stage, the table of inv data, and what they are in",
+        "job": "whose compute pool, secrets and integration to drop (default: those of all jobs)",
+        "admin": "also drop pool, warehouse, database, role and integrations",
+        "keep_data": "leave the stage, the table of inv data, the secrets, and what they are in",
         "yes": "do not ask",
     }
 )

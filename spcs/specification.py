@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spcs.config import ComputePool, Job, Settings, Volume
+from spcs.config import ComputePool, Job, Settings, Volume, secret_path
 from spcs.config.model import Amounts
 from spcs.errors import SettingsProblem, did_you_mean
 from spcs.render import render
@@ -76,6 +76,7 @@ def _values(settings: Settings, name: str, job: Job, image: str, output: str, ea
         "env": {"MOUNT_PATH": job.output, "MOUNT_STAGE": output.rstrip("/"), **resumed, **job.env},
         "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
         "volumes": _volumes(settings, job, output, earlier),
+        "secrets": [(secret_path(settings.snowflake, secret), secret) for secret in job.secrets],
         "uid": USER_ID,
         "gid": USER_ID,
     }

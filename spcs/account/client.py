@@ -13,15 +13,17 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spcs.account import connections, errors, sql
+from spcs.account import connections, errors, script, sql
+from spcs.account.secret import Secret, hidden
+from spcs.account.waiting import interruptible
 from spcs.errors import Refused, SettingsProblem
 
 if TYPE_CHECKING:
@@ -44,19 +46,6 @@ class StageFile:
     size: int
     md5: str
     modified: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A text that never shows when printed; `reveal()` gives it."""
-
-    text: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return "***"
-
-    def reveal(self) -> str:
-        return self.text
 
 
 class Account:
@@ -89,11 +78,13 @@ class Account:
         self._opening = threading.Lock()
         self._stays = False
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        """Run a short statement and return its rows."""
+    def query(self, statement: str, *secrets: Secret) -> list[dict[str, Any]]:
+        """Run a short statement and return its rows. Each `?` in it stands for one of `secrets`, and does so in
+        whatever is said of it."""
         if self._dry:
             return self._only_said(statement)
-        rows = self._call(lambda connection: _rows(_dictionaries(connection).execute(statement)), statement)
+        sent = script.filled(statement, [secret.reveal() for secret in secrets])
+        rows = self._call(lambda connection: _rows(_dictionaries(connection).execute(sent)), statement, secrets)
         self._role = _role_taken(statement) or self._role  # messages name it
         return rows
 
@@ -185,13 +176,13 @@ class Account:
             time.sleep(delay)
             delay = min(delay * 1.5, LONGEST_POLL)
 
-    def _call(self, use: Callable[[SnowflakeConnection], T], statement: str) -> T:
+    def _call(self, use: Callable[[SnowflakeConnection], T], statement: str, secrets: Sequence[Secret] = ()) -> T:
         connection = self._opened()
-        return self._explained(lambda: use(connection), statement)
+        return self._explained(lambda: use(connection), statement, secrets)
 
-    def _explained(self, call: Callable[[], T], statement: str = "") -> T:
+    def _explained(self, call: Callable[[], T], statement: str = "", secrets: Sequence[Secret] = ()) -> T:
         try:
-            return _interruptible(call)
+            return interruptible(call)
         except Exception as error:
             if not _is_connectors(error):
                 raise
@@ -202,7 +193,7 @@ class Account:
                 connection=self.name,
                 place=connections.place(self.name),
             )
-            raise errors.problem(failure) from error
+            raise errors.problem(replace(failure, text=hidden(failure.text, secrets))) from (None if secrets else error)
 
     def _opened(self) -> SnowflakeConnection:
         with self._opening:
@@ -232,30 +223,6 @@ class Account:
             socket.create_connection((self._params["host"], self._params["port"]), timeout=2).close()
         except OSError as error:
             raise errors.unreachable(self.name, connections.place(self.name), str(error)) from error
-
-
-def _interruptible(call: Callable[[], T]) -> T:
-    """Run `call` on a thread of its own and wait for it.
-
-    Version 5 is native code that holds Ctrl-C back until it returns, and loses it when it strikes inside its log
-    callback. A waiting main thread gets it at once; the abandoned thread ends with the process.
-    """
-    outcome: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(call())
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.2)  # a join without end can't be interrupted on Windows
-    if failed:
-        raise failed[0]
-    return outcome[0]
 
 
 def _for_version(version: str) -> dict[str, Any]:

@@ -221,7 +221,7 @@ _MISSING_FIX = {
     "table": "inv data",
     "service": "inv status (it names the last run)",
     "role": "inv setup",
-    "secret": "create it and grant this role READ on it: see docs/your_own_job.md (the local account has no secrets)",
+    "secret": "inv setup, where the job's `secrets` names it; else create it and grant this role READ on it",
 }
 _PRIVILEGES = {
     "SCHEMA": "CREATE SERVICE",

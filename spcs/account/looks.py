@@ -48,6 +48,20 @@ def show_integrations(name: str) -> str:
     return f"SHOW INTEGRATIONS LIKE {literal(name)}"
 
 
+def show_network_rules(name: str, schema: str) -> str:
+    return f"SHOW NETWORK RULES LIKE {literal(name)} IN SCHEMA {qualified(schema)}"
+
+
+def describe_network_rule(name: str) -> str:
+    """One row; `value_list` are the hosts, parted by commas. Only the owner may ask."""
+    return f"DESCRIBE NETWORK RULE {qualified(name)}"
+
+
+def describe_integration(name: str) -> str:
+    """A row for each property."""
+    return f"DESCRIBE INTEGRATION {identifier(name)}"
+
+
 def show_grants_to_role(role: str) -> str:
     return f"SHOW GRANTS TO ROLE {identifier(role)}"
 

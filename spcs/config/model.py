@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
+LogLevel = Literal["INFO", "ERROR", "NONE"]
+EventLevel = Literal["INFO", "ERROR"]
+SecretKey = Literal["secret_string", "username", "password", "access_token"]
 EngineSetting = Literal["auto", "docker", "podman", "none"]
 VolumeSource = Literal["memory", "local", "stage"]
 Version = NewType("Version", str)
@@ -38,6 +41,7 @@ class Snowflake:
     warehouse: str = "TRAINING_WH"
     image_repository: str = "IMAGES"
     stage: str = "RUNS"
+    log_event_level: EventLevel | None = None
     compute_pool: ComputePool = field(default_factory=ComputePool)
 
 
@@ -102,6 +106,17 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class JobSecret:
+    """A secret of the account by its name, handed to the container as the variable `env` or as files in the folder
+    `mount`, one of the two; `key` is what of it the variable holds."""
+
+    name: str
+    env: str | None = None
+    mount: str | None = None
+    key: SecretKey = "secret_string"
+
+
+@dataclass(frozen=True)
 class Job:
     """One entry of `jobs:`. Every field has a default, so `mine: {command: [python, x.py]}` is a whole job."""
 
@@ -120,7 +135,10 @@ class Job:
     code: tuple[str, ...] | None = None
     compute_pool: ComputePool | None = None
     query_warehouse: str | None = None
+    network: tuple[str, ...] = ()
     external_access_integrations: tuple[str, ...] = ()
+    secrets: tuple[JobSecret, ...] = ()
+    log_level: LogLevel | None = None
     comment: str | None = None
 
 

@@ -50,6 +50,18 @@ JOB = Rule(
     "use lower-case letters, digits and _, beginning with a letter, at most 40 characters",
     "a run's name is made of it, and that becomes a host name",
 )
+HOST = Rule(
+    re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?"),
+    "name one host, such as huggingface.co or example.org:8443; there are no wildcards",
+)
+SECRET = Rule(
+    re.compile(r"([A-Za-z_][A-Za-z0-9_$]*\.){0,2}[A-Za-z_][A-Za-z0-9_$]*"),
+    "name a secret of the account, such as HUB_TOKEN, or one of another schema as database.schema.name",
+)
+MOST_HOSTS = 100
+PORTS = (22, 80, 443)
+"""The ports below 1024 that Snowpark Container Services lets a container out to."""
+ANYWHERE = "0.0.0.0"
 
 Checked = tuple[Path, str, Rule]
 Bounded = tuple[Path, int, int]
@@ -72,6 +84,31 @@ def check(settings: Settings, origin: Origin) -> None:
                 f"'{dotted(path)}' has min_nodes {pool.min_nodes}, but max_nodes {pool.max_nodes} ({origin(path)})",
                 fix="raise max_nodes, or lower min_nodes",
             )
+    for name, job in settings.jobs.items():
+        _check_access(("jobs", name), job, origin)
+
+
+def _check_access(path: Path, job: Job, origin: Origin) -> None:
+    for number, secret in enumerate(job.secrets):
+        here = (*path, "secrets", str(number))
+        if (secret.env is None) == (secret.mount is None):
+            what = f"'{dotted(here)}' must have either env or mount ({origin(here)})"
+            raise SettingsProblem(what, fix="write env: VARIABLE, or mount: /folder for files")
+    for number, host in enumerate(job.network):
+        here = (*path, "network", str(number))
+        if not _is_open(*host.partition(":")[::2]):
+            what = f"'{dotted(here)}' is {host!r} ({origin(here)})"
+            fix = f"name port 22, 80, 443, or 1024 and above; for {ANYWHERE}, any host, 80 or 443"
+            raise SettingsProblem(what, "containers are let out to no other port", fix)
+    if len(job.network) > MOST_HOSTS:
+        here = (*path, "network")
+        what = f"'{dotted(here)}' names {len(job.network)} hosts ({origin(here)})"
+        raise SettingsProblem(what, f"an integration takes {MOST_HOSTS}", "name fewer")
+
+
+def _is_open(host: str, port: str) -> bool:
+    number = int(port or 443)
+    return number in ((80, 443) if host == ANYWHERE else PORTS) or (host != ANYWHERE and 1024 <= number < 65536)
 
 
 def check_job_name(name: str, where: str = "") -> None:
@@ -105,6 +142,14 @@ def _of_job(path: Path, job: Job) -> Iterator[Checked]:
     yield (*path, "output"), job.output, FOLDER
     for number, volume in enumerate(job.volumes):
         yield (*path, "volumes", str(number), "mount"), volume.mount, FOLDER
+    for number, host in enumerate(job.network):
+        yield (*path, "network", str(number)), host, HOST
+    for number, secret in enumerate(job.secrets):
+        yield (*path, "secrets", str(number), "name"), secret.name, SECRET
+        if secret.env is not None:
+            yield (*path, "secrets", str(number), "env"), secret.env, VARIABLE
+        if secret.mount is not None:
+            yield (*path, "secrets", str(number), "mount"), secret.mount, FOLDER
 
 
 def _numbers(settings: Settings) -> Iterator[Bounded]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from spcs.account.looks import show_grants_to_role
 from spcs.account.quoting import parts
+from spcs.config import integrations
 from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
 from spcs.doctor.secrets import secrets_of
 from spcs.errors import Problem
@@ -84,7 +85,7 @@ def needed(ground: Ground) -> Iterator[Need]:
     for privilege in ("READ", "WRITE"):
         yield Need(privilege, "IMAGE REPOSITORY", f"{schema}.{flake.image_repository}")
         yield Need(privilege, "STAGE", f"{schema}.{flake.stage}")
-    yield from (Need("USAGE", "INTEGRATION", name) for name in ground.job.external_access_integrations)
+    yield from (Need("USAGE", "INTEGRATION", name) for name in integrations(flake, ground.name, ground.job))
     yield from _named_in(ground.service(), schema, f"{schema}.{flake.stage}")
 
 

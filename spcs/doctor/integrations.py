@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from spcs.account.looks import show_integrations
-from spcs.doctor.model import Check, Finding, Ground, NotChecked, fail, ok
+from spcs.config import integrations
+from spcs.doctor.model import Check, Finding, Ground, fail, ok
 
 
 def look(ground: Ground) -> Finding:
-    names = ground.job.external_access_integrations
+    names = integrations(ground.settings.snowflake, ground.name, ground.job)
     found = {name: ground.find(show_integrations(name), name) for name in names}
     missing = [name for name, row in found.items() if row is None]
-    if missing and ground.is_local:
-        raise NotChecked(f"the local account has no {', '.join(missing)}, and takes the job without")
     if missing:
         role = ground.settings.snowflake.role
+        ours = set(missing) - set(ground.job.external_access_integrations)
         return fail(
             f"no external access integration {', '.join(missing)}, or {role} may not use it",
-            f"have an administrator create it and GRANT USAGE ON INTEGRATION {missing[0]} TO ROLE {role}",
+            ground.command("setup")
+            if ours
+            else f"have an administrator create it and GRANT USAGE ON INTEGRATION {missing[0]} TO ROLE {role}",
         )
     off = [name for name, row in found.items() if row and str(row.get("enabled", "true")).lower() == "false"]
     if off:

@@ -10,11 +10,12 @@ from typing import Any
 
 from spcs.account import Account, Missing, objects, quoting, sql
 from spcs.account.script import headline, statements
-from spcs.config import Snowflake
+from spcs.config import Job, Snowflake, integration, made_secrets, rules_schema
 from spcs.errors import NotReady, Problem, SettingsProblem
 from spcs.project import Project
-from spcs.render import render
+from spcs.render import Filters, render
 from spcs.show.console import say
+from spcs.steps import secrets
 
 LOADED_BY_DATA = "loaded by inv data: "
 YOUR_USER = "<your user>"
@@ -47,11 +48,23 @@ def _carry_out(account: Account, statement: str, home: Snowflake) -> None:
     if thing:
         with suppress(Problem):  # a look that is refused is no reason not to go on
             row = look(account, thing, home)
+    if thing and thing.kind == "SECRET" and "?" in statement:
+        return _say_of(thing, row, "exists" if row else _make_secret(account, thing, statement))
     answer = account.query(statement)
     if thing:
         _say_of(thing, row, "exists" if row or objects.was_there(answer) else "created")
     elif not statement.startswith("USE "):
         say(f"{'ok':<8} {headline(statement)}")
+
+
+def _make_secret(account: Account, thing: objects.Object, statement: str) -> str:
+    """Create a secret with the value that the user gives; what became of it, in a word."""
+    value = secrets.value_of(thing.stored)
+    if value is None:
+        say(f"{thing} is not made: nobody is here to be asked for its value", "warn")
+        say(f"{'':<8} fix: export {secrets.variable(thing.stored)}=…, then inv setup --no-admin")
+        return "missing"
+    return "exists" if objects.was_there(account.query(statement, value)) else "created"
 
 
 def _say_what_is_there(project: Project, text: str) -> None:
@@ -83,22 +96,41 @@ def look(account: Account, thing: objects.Object, home: Snowflake) -> objects.Ro
     """Its row in SHOW; None where it is not there, where the role may not see it, and for a kind that is not known."""
     statement = objects.look(thing, home.database, home.schema)
     try:
-        return objects.find(thing, account.query(statement)) if statement else None
+        row = objects.find(thing, account.query(statement)) if statement else None
     except Missing:
         return None  # nor is what it would be in
+    more = objects.details(thing)
+    if row and more:
+        with suppress(Problem):  # only its owner may ask
+            return {**row, **objects.described(account.query(more))}
+    return row
 
 
 def setup_sql(project: Project, job: str, user: str, admin: bool) -> str:
     """The text of `setup.sql` for a job; `user` as SQL names it, or YOUR_USER."""
-    _, entry = project.job(job)
+    name, entry = project.job(job)
+    flake = project.settings.snowflake
     values = {
-        "snowflake": project.settings.snowflake,
+        "snowflake": flake,
         "pools": [project.pool(entry)],
+        "rules_schema": rules_schema(flake),
+        "network": network(flake, {name: entry}),
+        "secrets": made_secrets([entry]),
         "user": user,
         "admin": admin,
         "mark": objects.MADE_BY_SETUP,
     }
-    return render(project.root, "templates/setup.sql.j2", values, {"identifier": _name, "literal": quoting.literal})
+    filters: Filters = {"identifier": _name, "plain": quoting.plain, "literal": quoting.literal}
+    return render(project.root, "templates/setup.sql.j2", values, filters)
+
+
+def network(flake: Snowflake, jobs: Mapping[str, Job]) -> list[dict[str, Any]]:
+    """For the templates: of each job that names hosts, the rule (called like the job) and the integration."""
+    return [
+        {"job": name.upper(), "hosts": job.network, "integration": integration(flake, name)}
+        for name, job in jobs.items()
+        if job.network
+    ]
 
 
 def _name(text: str) -> str:

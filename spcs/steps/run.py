@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from spcs.account import sql
-from spcs.config import Job
+from spcs.config import Job, integrations
 from spcs.errors import NotReady, SettingsProblem
 from spcs.image import ImagePlan, Receipt, read
 from spcs.project import Project
@@ -45,7 +45,7 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
         spec=spec,
         replicas=entry.replicas,
         query_warehouse=entry.query_warehouse or project.settings.snowflake.warehouse,
-        external_access_integrations=entry.external_access_integrations,
+        external_access_integrations=integrations(project.settings.snowflake, name, entry),
         comment=entry.comment or (f"goes on from {earlier.name}" if earlier else None),
         record=record(project, run, entry, plan, path, texts, resumes=earlier.name if earlier else ""),
     )

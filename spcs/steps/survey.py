@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spcs.account import Account, Missing, looks, objects, sql
 from spcs.account.objects import Object, Row
+from spcs.account.quoting import parts, stored
 from spcs.account.script import statements
 from spcs.config import Snowflake
 from spcs.errors import Problem, Refused
@@ -21,9 +22,11 @@ CONTENTS = {
     "IMAGE REPOSITORIES": "IMAGE REPOSITORY",
     "SERVICES": "SERVICE",
     "FILE FORMATS": "FILE FORMAT",
+    "NETWORK RULES": "NETWORK RULE",
+    "SECRETS": "SECRET",
 }
 """What a schema is looked through for: the word of SHOW, and the kind."""
-MORE_CONTENTS = ("SECRETS", "TASKS", "STREAMS", "USER FUNCTIONS", "USER PROCEDURES")
+MORE_CONTENTS = ("TASKS", "STREAMS", "USER FUNCTIONS", "USER PROCEDURES")
 """As well, where the account lists them; the local one has none of these, and refuses."""
 
 
@@ -89,7 +92,6 @@ def to_send(steps: Sequence[Step]) -> list[str]:
 class _Surveyor:
     def __init__(self, account: Account, home: Snowflake, runs: Sequence[Row]) -> None:
         self._account, self._home = account, home
-        self._schema = f"{home.database}.{home.schema}"
         self._runs = {str(run["name"]).upper(): run for run in runs}
         self.steps: list[Step] = []
 
@@ -119,7 +121,7 @@ class _Surveyor:
     def _needed_for(self, thing: Object) -> str:
         """Why an object of ours must stay; empty where it need not."""
         if thing.kind == "SCHEMA":
-            return _besides(self._contents(self._schema))
+            return _besides(self._contents(thing.name))
         if thing.kind == "DATABASE":
             return _besides(self._other_schemas())
         if thing.kind == "COMPUTE POOL":
@@ -130,12 +132,12 @@ class _Surveyor:
 
     def _contents(self, schema: str) -> list[str]:
         """What is in a schema and will not be dropped before it."""
-        going = {(step.thing.kind, step.thing.stored) for step in self.steps if step.thing and step.drops}
+        going = {(step.thing.kind, _path(step.thing.name)) for step in self.steps if step.thing and step.drops}
         found = [
             name
             for kinds, kind in CONTENTS.items()
             for name in self._names(kinds, schema)
-            if schema != self._schema or (kind, name) not in going
+            if (kind, (*_path(schema), name)) not in going
         ]
         for kinds in MORE_CONTENTS:
             with suppress(Refused):
@@ -170,6 +172,11 @@ class _Surveyor:
         if thing.kind == "IMAGE REPOSITORY":
             return counted(len(self._account.query(sql.show_images(thing.name))), "image")
         return counted(int(row["rows"] or 0), "row") if thing.kind == "TABLE" else ""
+
+
+def _path(name: str) -> tuple[str, ...]:
+    """A name as the account keeps it, part by part."""
+    return tuple(map(stored, parts(name)))
 
 
 def _not_ours(thing: Object, row: Row) -> str:

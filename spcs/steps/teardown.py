@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from spcs.account import quoting
 from spcs.account.script import headline, statements
-from spcs.config import ComputePool
+from spcs.config import ComputePool, made_secrets, rules_schema
 from spcs.errors import Problem, SettingsProblem
 from spcs.image.receipts import forget_pushes
 from spcs.project import Project
 from spcs.render import render
 from spcs.show.console import say
+from spcs.steps.account import network
 from spcs.steps.survey import Step, counted, runs_there, survey, to_send
 
 SHARED = "the integration SNOWSERVICES_INGRESS_OAUTH stays: the whole account shares it"
@@ -59,10 +60,14 @@ def teardown(project: Project, wanted: Wanted, yes: bool) -> None:
 
 def teardown_sql(project: Project, wanted: Wanted, runs: Sequence[str]) -> str:
     """The text of `teardown.sql`; `runs` are the names of job services that go first."""
+    jobs = dict([project.job(wanted.job)]) if wanted.job else project.settings.jobs
     values = {
         "snowflake": project.settings.snowflake,
         "data": project.settings.data,
         "pools": _pools(project, wanted.job),
+        "rules_schema": rules_schema(project.settings.snowflake),
+        "network": network(project.settings.snowflake, jobs),
+        "secrets": made_secrets(list(jobs.values())),
         "runs": runs,
         "admin": wanted.admin,
         "keep_data": wanted.keep_data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pty
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import INVOKE, Outcome, Project, run
+from tests.support import INVOKE, REPO, Outcome, Project, run
 
 OBJECTS = (
     "role TRAINING_ROLE",
@@ -194,3 +195,59 @@ def test_the_plan_says_what_is_missing(fresh: Project) -> None:
     done = fresh.inv("--dry", "setup")
     assert told(done, "missing") == OBJECTS
     assert told(fresh.inv("setup"), "created") == OBJECTS
+
+
+HUB = """
+  hub:
+    command: [python, hub.py]
+    code: [hub.py]
+    network: [huggingface.co]
+    secrets: [{name: HUB_TOKEN, env: HF_TOKEN}]
+    log_level: ERROR
+"""
+PROGRAM = "import hashlib, os; print('digest', hashlib.sha256(os.environ['HF_TOKEN'].encode()).hexdigest())\n"
+ACCESS = (
+    "schema TRAINING_DB.TRAINING_NETWORK",
+    "network rule TRAINING_DB.TRAINING_NETWORK.HUB",
+    "external access integration TRAINING_DB_TRAINING_HUB_ACCESS",
+)
+
+
+def test_a_job_gets_its_secret_and_its_hosts_and_both_are_taken_down(fresh: Project) -> None:
+    value = "it's a token with $$ and ? in it"
+    fresh.write("invoke.yaml", (REPO / "invoke.yaml").read_text() + HUB)
+    fresh.write("hub.py", PROGRAM)
+    level, given = {"INVOKE_SNOWFLAKE_LOG_EVENT_LEVEL": "INFO"}, {"SPCS_SECRET_HUB_TOKEN": value}
+    plan = fresh.inv("--dry", "setup", "--job", "hub", env=level | given)
+    assert "SECRET_STRING = ?" in plan.stdout
+    without = fresh.inv("setup", "--job", "hub", env=level)
+    assert told(without, "created")[5:8] == ACCESS
+    assert "fix: export SPCS_SECRET_HUB_TOKEN=…, then inv setup --no-admin\n" in without.stderr
+    assert told(without, "missing") == ("secret HUB_TOKEN",)
+    assert "ok       ALTER DATABASE TRAINING_DB SET LOG_EVENT_LEVEL = INFO\n" in without.stderr
+    refused = fresh.inv("build", "push", "run", "--job", "hub")
+    assert (refused.code, "TRAINING_DB.TRAINING.HUB_TOKEN does not exist" in refused.stderr) == (3, True), refused
+
+    assert told(fresh.inv("setup", "--no-admin", "--job", "hub", env=given), "created") == ("secret HUB_TOKEN",)
+    assert told(fresh.inv("setup", "--job", "hub"), "created") == ()
+    done = fresh.inv("build", "push", "run", "--job", "hub")
+    assert done.code == 0, done
+    assert f"digest {hashlib.sha256(value.encode()).hexdigest()}" in done.stdout + done.stderr
+
+    fresh.edit("invoke.yaml", "network: [huggingface.co]", "network: [huggingface.co, example.org]")
+    differs = fresh.inv("setup", "--job", "hub")
+    (line,) = told(differs, "differs")
+    rule = "network rule TRAINING_DB.TRAINING_NETWORK.HUB"
+    assert line == f"{rule} lets out to huggingface.co, the settings say huggingface.co, example.org"
+    fix = "ALTER NETWORK RULE TRAINING_DB.TRAINING_NETWORK.HUB SET VALUE_LIST = ('huggingface.co', 'example.org')"
+    assert f"fix: {fix}\n" in differs.stderr
+    fresh.sql(fix)
+    assert told(fresh.inv("setup", "--job", "hub"), "differs") == ()
+
+    kept = fresh.inv("teardown", "--keep-data", "--yes")
+    assert kept.code == 0, kept
+    assert names(fresh, "SHOW SECRETS IN ACCOUNT") == ["HUB_TOKEN"]
+    gone = fresh.inv("teardown", "--admin", "--yes")
+    assert gone.code == 0, gone
+    assert names(fresh, "SHOW DATABASES") == []
+    assert names(fresh, "SHOW INTEGRATIONS") == ["SNOWSERVICES_INGRESS_OAUTH"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spcs.config import ComputePool, Job, Settings, load
+from spcs.config import ComputePool, Job, JobSecret, Settings, load
 from spcs.config.model import Amounts, Resources
 from spcs.errors import SettingsProblem
 from spcs.specification import specification
@@ -129,3 +129,15 @@ def test_the_jobs_of_the_project_render(name: str) -> None:
     if name == "tutorial":
         assert shm(job) == "10Gi"
         assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 4
+
+
+def test_secrets_are_named_in_full_and_the_level_of_the_log_is_said() -> None:
+    spec = rendered(
+        Job(secrets=(JobSecret("HUB", env="HF_TOKEN"), JobSecret("X.LOGIN", mount="/login")), log_level="ERROR")
+    )
+    assert spec["containers"][0]["secrets"] == [
+        {"snowflakeSecret": "TRAINING_DB.TRAINING.HUB", "envVarName": "HF_TOKEN", "secretKeyRef": "secret_string"},
+        {"snowflakeSecret": "TRAINING_DB.X.LOGIN", "directoryPath": "/login"},
+    ]
+    assert spec["logExporters"] == {"eventTableConfig": {"logLevel": "ERROR"}}
+    assert not {"logExporters", "secrets"} & {*rendered(Job()), *rendered(Job())["containers"][0]}

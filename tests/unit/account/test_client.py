@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spcs.account import Account, Secret
-from spcs.account.client import _interruptible
+from spcs.account.waiting import interruptible
 from spcs.errors import NotReady, SettingsProblem
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,9 +88,9 @@ def test_account_elsewhere_that_is_down_is_not_ready() -> None:
 
 
 def test_result_and_error_of_a_call_come_back() -> None:
-    assert _interruptible(lambda: 7) == 7
+    assert interruptible(lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        _interruptible(lambda: 1 // 0)
+        interruptible(lambda: 1 // 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

@@ -29,7 +29,7 @@ def said(text: str, errno: int | None = None, sql: str = "", role: str = "") -> 
             "Secret 'D.S.T' does not exist or not authorized.",
             "secret",
             "D.S.T",
-            "create it and grant this role READ on it: see docs/your_own_job.md (the local account has no secrets)",
+            "inv setup, where the job's `secrets` names it; else create it and grant this role READ on it",
         ),
         ("Stage 'D.S.RUNS' does not exist or not authorized.", "stage", "D.S.RUNS", "inv setup"),
         ("Database 'D' does not exist or not authorized.", "database", "D", "inv setup"),

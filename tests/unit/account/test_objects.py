@@ -84,6 +84,33 @@ def test_no_statement_is_named_for_what_none_changes() -> None:
     assert objects.differences(stage, {"name": "RUNS", "type": "a type of another day"}) == []
 
 
+RULE = "CREATE NETWORK RULE IF NOT EXISTS d.n.hub\n TYPE = HOST_PORT MODE = EGRESS VALUE_LIST = ('a.org', 'b.org:80')"
+ACCESS = "CREATE EXTERNAL ACCESS INTEGRATION IF NOT EXISTS x\n  ALLOWED_NETWORK_RULES = (d.n.hub) ENABLED = TRUE"
+
+
+def test_hosts_of_a_rule_are_compared_whatever_their_order() -> None:
+    rule = objects.created(RULE)
+    assert rule
+    assert objects.details(rule) == "DESCRIBE NETWORK RULE d.n.hub"
+    for same in ("b.org:80,a.org:443", "a.org, B.org:80", ""):
+        assert objects.differences(rule, {"name": "HUB", "value_list": same}) == []
+    (found,) = objects.differences(rule, objects.described([{"name": "HUB", "value_list": "a.org"}]))
+    assert found.what == "lets out to a.org, the settings say a.org, b.org:80"
+    assert found.fix == "ALTER NETWORK RULE d.n.hub SET VALUE_LIST = ('a.org', 'b.org:80')"
+
+
+def test_an_integration_is_described_property_by_property() -> None:
+    made = objects.created(ACCESS)
+    assert made
+    rows = [{"property": "ENABLED", "property_value": "false"}]
+    rows += [{"property": "ALLOWED_NETWORK_RULES", "property_value": '["D"."N"."OTHER"]'}]
+    rules, off = objects.differences(made, objects.described(rows))
+    assert rules.what == "takes its hosts from D.N.OTHER, the settings say D.N.HUB"
+    assert rules.fix == "ALTER EXTERNAL ACCESS INTEGRATION x SET ALLOWED_NETWORK_RULES = (D.N.HUB)"
+    assert (off.what, off.fix) == ("is switched off", "ALTER EXTERNAL ACCESS INTEGRATION x SET ENABLED = TRUE")
+    assert objects.differences(made, {"enabled": "true", "allowed_network_rules": "[D.N.HUB]"}) == []
+
+
 def test_an_answer_tells_what_no_look_could_see() -> None:
     assert objects.was_there([{"status": "R already exists, statement succeeded."}])
     assert not objects.was_there([{"status": "Role R successfully created."}])

@@ -1,6 +1,7 @@
 """A script is cut at its semicolons, and only at those that end a statement."""
 
-from spcs.account.script import headline, statements
+from spcs.account.script import filled, headline, statements
+from spcs.account.secret import Secret, hidden
 
 
 def test_semicolons_end_statements() -> None:
@@ -44,3 +45,14 @@ def test_file_uri_is_no_comment() -> None:
 
 def test_headline_is_the_first_line() -> None:
     assert headline("CREATE  WAREHOUSE\tW\n  WITH X = 1") == "CREATE WAREHOUSE W"
+
+
+def test_a_mark_is_filled_where_it_stands_alone() -> None:
+    statement = "CREATE SECRET x SECRET_STRING = ? COMMENT = 'why?'"
+    assert filled(statement, ["it's"]) == "CREATE SECRET x SECRET_STRING = 'it''s' COMMENT = 'why?'"
+    assert filled(statement, []) == statement
+
+
+def test_a_secret_is_hidden_as_it_is_and_as_sql_writes_it() -> None:
+    text = "syntax error unexpected ''it''s'' near it's"
+    assert hidden(text, [Secret("it's"), Secret("")]) == "syntax error unexpected '***' near ***"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spcs.config import Settings, job_named, load
+from spcs.config import JobSecret, Settings, Snowflake, integrations, job_named, load, made_secrets, secret_path
 from spcs.errors import SettingsProblem
 
 REPOSITORY = Path(__file__).parents[3]
@@ -167,3 +167,36 @@ def test_a_wrong_value_of_a_file_given_with_f_names_that_file(job: dict[str, Any
     with pytest.raises(SettingsProblem) as caught:
         load({**runtime, "job": "mine"}, {}, tmp_path / "invoke.yaml", file, runtime)
     assert caught.value.what == what.format(file=file)
+
+
+def of_job(entry: str) -> str:
+    return f"jobs: {{train: {{{entry}}}}}"
+
+
+def test_hosts_and_secrets_of_a_job(tmp_path: Path) -> None:
+    text = of_job("network: [a.org, 'b.org:8443'], secrets: [{name: T, env: HF}, {name: d.s.t, mount: /t}]")
+    job = job_named(loaded(text, tmp_path), "train")
+    assert job.secrets == (JobSecret("T", env="HF"), JobSecret("d.s.t", mount="/t"))
+    flake = Snowflake(database="d", schema="s")
+    assert integrations(flake, "train", job) == ("D_S_TRAIN_ACCESS",)
+    assert [secret_path(flake, JobSecret(name)) for name in ("t", "x.t", "y.x.t")] == ["d.s.t", "d.x.t", "y.x.t"]
+    assert made_secrets([job, job]) == ["T"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("network: ['*.a.org']", "'jobs.train.network.0' is '*.a.org'"),
+        ("network: ['https://a.org']", "'jobs.train.network.0'"),
+        ("network: ['a.org:25']", "'jobs.train.network.0' is 'a.org:25'"),
+        ("network: ['a.org:99999']", "'jobs.train.network.0'"),
+        ("network: ['0.0.0.0:8080']", "'jobs.train.network.0'"),
+        ("secrets: [{name: T}]", "'jobs.train.secrets.0' must have either env or mount"),
+        ("secrets: [{name: T, env: A, mount: /t}]", "'jobs.train.secrets.0' must have either env or mount"),
+        ("secrets: [{name: 'a b', env: A}]", "'jobs.train.secrets.0.name' is 'a b'"),
+        ("secrets: [{name: T, mount: t}]", "'jobs.train.secrets.0.mount' is 't'"),
+        ("secrets: [{name: T, env: A, value: x}]", "unknown setting 'jobs.train.secrets.0.value'"),
+    ],
+)
+def test_hosts_and_secrets_that_cannot_be(entry: str, said: str, tmp_path: Path) -> None:
+    assert said in refused(of_job(entry), tmp_path).what

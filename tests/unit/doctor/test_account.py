@@ -11,7 +11,7 @@ import pytest
 
 from spcs import doctor
 from spcs.account import Account, resolve
-from spcs.config import ComputePool, Job, Settings, Snowflake
+from spcs.config import ComputePool, Job, JobSecret, Settings, Snowflake
 from spcs.doctor import Ground, NotChecked
 from spcs.errors import NotReady
 from spcs.image.receipts import Receipt, write
@@ -232,7 +232,21 @@ def test_data(at: Make, there: LocalAccount) -> None:
     assert doctor.data.look(at(job=named)).status == "ok"
 
 
-def test_secrets_and_integrations(at: Make) -> None:
+def test_secrets_and_integrations(at: Make, there: LocalAccount) -> None:
     assert doctor.secrets.look(at()).message == doctor.integrations.look(at()).message == "the job names none"
-    with pytest.raises(NotChecked, match="HUB"):
-        doctor.integrations.look(at(job=Job(external_access_integrations=("HUB",))))
+    named = Job(external_access_integrations=("HUB",))
+    ours = Job(network=("a.org",), secrets=(JobSecret("TOKEN", mount="/t"),))
+    spec = SPEC.replace("    resources", "    secrets: [{snowflakeSecret: TOKEN, directoryPath: /t}]\n    resources")
+    assert "GRANT USAGE ON INTEGRATION HUB TO ROLE R" in doctor.integrations.look(at(job=named)).fix
+    assert doctor.integrations.look(at(job=ours)).fix == "inv setup"
+    assert doctor.secrets.look(at(job=ours, spec=spec)).fix == "inv setup, which asks for its value"
+    for statement in (
+        "CREATE NETWORK RULE DB.S.HUB TYPE = HOST_PORT MODE = EGRESS VALUE_LIST = ('a.org')",
+        "CREATE EXTERNAL ACCESS INTEGRATION HUB ALLOWED_NETWORK_RULES = (DB.S.HUB) ENABLED = TRUE",
+        "CREATE EXTERNAL ACCESS INTEGRATION DB_S_TRAIN_ACCESS ALLOWED_NETWORK_RULES = (DB.S.HUB) ENABLED = FALSE",
+        "CREATE SECRET DB.S.TOKEN TYPE = GENERIC_STRING SECRET_STRING = 'x'",
+    ):
+        there.query(statement)
+    assert doctor.integrations.look(at(job=named)).message == "there are HUB"
+    assert doctor.integrations.look(at(job=ours)).message == "DB_S_TRAIN_ACCESS is switched off"
+    assert doctor.secrets.look(at(job=ours, spec=spec)).message == "there are DB.S.TOKEN"
