@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spcs.account import connections, errors, script, sql
+from spcs.account import connections, errors, opening, script, sql
 from spcs.account.secret import Secret, hidden
 from spcs.account.waiting import interruptible
 from spcs.errors import Refused, SettingsProblem
@@ -211,9 +211,10 @@ class Account:
         try:
             with _quiet():
                 return self._explained(lambda: snowflake.connector.connect(**parameters))
-        except OSError as error:  # a key or token file, which version 4 opens itself
-            what = f"a file of connection {self.name!r} cannot be read"
-            raise SettingsProblem(what, str(error), f"mend {connections.place(self.name)}") from error
+        except Exception as error:
+            if problem := opening.not_opened(error, self.name, connections.place(self.name)):
+                raise problem from error
+            raise
 
     def _check_listening(self) -> None:
         """The connector tries a closed port again and again; on this machine one look is enough."""
@@ -264,9 +265,7 @@ def _submit(connection: SnowflakeConnection, statement: str) -> str:
 
 def _issue_token(connection: SnowflakeConnection) -> dict[str, Any]:
     # The same private call as Snowflake's CLI; both versions of the connector have it.
-    answer: dict[str, Any] = connection.rest._token_request("ISSUE")
-    data: dict[str, Any] = answer["data"]
-    return data
+    return dict(connection.rest._token_request("ISSUE")["data"])
 
 
 def _leave_open(connection: SnowflakeConnection) -> None:

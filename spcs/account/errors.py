@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spcs.errors import NotReady, Problem, Refused, SettingsProblem
+from spcs.account.opening import not_opened
+from spcs.account.pools import POOL
+from spcs.errors import NotReady, Problem, Refused, SettingsProblem, meaning
 
 NAME_TAKEN = 2002
 MISSING = (2003, 2043)
@@ -70,6 +72,8 @@ def failure(error: BaseException, *, sql: str = "", role: str = "", connection: 
 
 def problem(failure: Failure) -> Problem:
     """Say what a failure means."""
+    if entry := not_opened(failure.text, failure.connection, failure.place):
+        return entry
     for known in _KNOWN:
         found = re.search(known.pattern, failure.text, re.IGNORECASE)
         if found and (not known.errnos or failure.errno in known.errnos):
@@ -122,7 +126,7 @@ def _missing(failure: Failure, found: re.Match[str]) -> Problem:
         kind,
         found["name"],
         failure.why,
-        _MISSING_FIX.get(kind, "inv setup"),
+        _MISSING_FIX.get(kind, "inv setup").format(name=found["name"], role=failure.role or "<role>"),
         errno=failure.errno,
         sqlstate=failure.sqlstate,
     )
@@ -187,6 +191,12 @@ def _too_big(failure: Failure, _: re.Match[str]) -> Problem:
     )
 
 
+def _of_pool(failure: Failure, _: re.Match[str]) -> Problem:
+    known = meaning(POOL, failure.text, pool="the pool", more="<number>")
+    assert known
+    return _refused(failure, known.means, known.fix)
+
+
 def _wrong_architecture(failure: Failure, _: re.Match[str]) -> Problem:
     return _refused(failure, "the image was built for another kind of processor", f"inv build push{_job(failure)}")
 
@@ -221,6 +231,7 @@ _MISSING_FIX = {
     "table": "inv data",
     "service": "inv status (it names the last run)",
     "role": "inv setup",
+    "image repository": "inv setup, or have its owner run: GRANT READ ON IMAGE REPOSITORY {name} TO ROLE {role}",
     "secret": "inv setup, where the job's `secrets` names it; else create it and grant this role READ on it",
 }
 _PRIVILEGES = {
@@ -264,6 +275,7 @@ _KNOWN = (
     ),
     _Known(r"session (?:no longer exists|has expired)|authentication token has expired|refresh session", _session_over),
     _Known(r"exceeds compute pool instance capacity", _too_big),
+    _Known(r"exceeds the node limit for the account", _of_pool),
     _Known(r"only supports image for", _wrong_architecture),
     _Known(r"image manifest not found|failed to retrieve image|fails to retrieve image hash", _no_image),
     _Known(r"invalid spec|unable to render service spec|invalid value .* for '", _spec),

@@ -41,6 +41,11 @@ APT = Rule(
     "name one Debian package an entry, such as libgomp1 or libgomp1=12.2.0-14",
 )
 VARIABLE = Rule(re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*"), "use letters, digits and _, beginning with a letter")
+CONTAINERS_OWN = Rule(
+    re.compile(r"(?!(SNOWFLAKE_HOST|SNOWFLAKE_ACCOUNT)$).*"),
+    "take it out, or call it otherwise",
+    "Snowflake sets it in the container, and the account is reached from there by what it sets alone",
+)
 FOLDER = Rule(
     re.compile(r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f]+)+/?"),
     "write an absolute path of a folder below /, such as /opt/training-output",
@@ -139,6 +144,7 @@ def _of_job(path: Path, job: Job) -> Iterator[Checked]:
         yield (*path, "base"), job.base, BASE
     for name in job.env:
         yield (*path, "env", name), name, VARIABLE
+        yield (*path, "env", name), name, CONTAINERS_OWN
     yield (*path, "output"), job.output, FOLDER
     for number, volume in enumerate(job.volumes):
         yield (*path, "volumes", str(number), "mount"), volume.mount, FOLDER

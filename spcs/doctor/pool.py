@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from spcs.account import sql
+from spcs.account.pools import POOL
 from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
-from spcs.errors import Problem
+from spcs.errors import Problem, meaning
 
-NO_CAPACITY, NO_NODES_LEFT = "392507", "392508"
 SYSTEMS_OWN = "SYSTEM_COMPUTE_POOL_"
 
 
@@ -28,7 +28,9 @@ def judge(row: Mapping[str, Any]) -> Finding:
     name, state, code = str(row["name"]), str(row["state"]).upper(), str(row.get("error_code") or "")
     nodes = f"{row['min_nodes']} to {row['max_nodes']} nodes of {row['instance_family']}"
     if code:
-        return warn(f"{name} says: {row.get('status_message')}", _mend(name, code, int(row["max_nodes"])))
+        said = str(row.get("status_message"))
+        known = meaning(POOL, f"{code} {said}", pool=name, more=str(int(row["max_nodes"]) + 1))
+        return warn(f"{name} says: {said}", known.fix if known else f"DESCRIBE COMPUTE POOL {name}")
     if state == "SUSPENDED" and str(row["auto_resume"]).lower() != "true":
         return fail(f"{name} is suspended and resumes for no job", f"ALTER COMPUTE POOL {name} RESUME")
     if state == "SUSPENDED":
@@ -36,14 +38,6 @@ def judge(row: Mapping[str, Any]) -> Finding:
     if state == "STOPPING":
         return warn(f"{name} is stopping, so a job waits", f"if it stays so: ALTER COMPUTE POOL {name} STOP ALL")
     return ok(f"{name} is {state.lower()}, {nodes}")
-
-
-def _mend(name: str, code: str, most: int) -> str:
-    if code == NO_NODES_LEFT:
-        return f"ALTER COMPUTE POOL {name} SET MAX_NODES = {most + 1}"
-    if code == NO_CAPACITY:
-        return "wait, or name another compute_pool.instance_family (of another pool) in invoke.yaml"
-    return f"DESCRIBE COMPUTE POOL {name}"
 
 
 def _complaint(ground: Ground, name: str) -> Mapping[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spcs.account import sql
-from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
+from spcs.doctor.model import Check, Finding, Ground, fail, ok
+from spcs.image.registry import plain_url
 
 
 def look(ground: Ground) -> Finding:
@@ -15,24 +16,14 @@ def look(ground: Ground) -> Finding:
             f"there is no image repository {name}, or {flake.role} may neither read nor write it",
             ground.command("setup"),
         )
-    return judge(url)
+    return ok(f"{url} (an account's '_' is '-' there)" if ".snowflakecomputing." in url else url)
 
 
 def url_of(ground: Ground) -> str:
     """As the account gives it, which is never to be put together by hand; empty where there is no repository."""
     name = ground.settings.snowflake.image_repository
     row = ground.find(sql.show_image_repositories(name, ground.schema), name)
-    return str(row["repository_url"]) if row else ""
-
-
-def judge(url: str) -> Finding:
-    host = url.partition("/")[0]
-    if "_" in host:
-        return warn(
-            f"Docker takes no host with '_' and ends with 'no Host in request URL': {host}",
-            f"use {host.replace('_', '-')}, which is the same registry",
-        )
-    return ok(f"{url} (an account's '_' is '-' there)" if ".snowflakecomputing." in host else url)
+    return plain_url(str(row["repository_url"])) if row else ""
 
 
 CHECK = Check("repository", "account", "the image repository", look, needs=("role",))

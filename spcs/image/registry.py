@@ -64,6 +64,15 @@ class Reference:
         return cls(host, repository, tag)
 
 
+def plain_url(url: str) -> str:
+    """A repository's URL as docker takes it: an account's name may have a `_`, and its registry answers to `-` as well.
+
+    Login and push must name the host alike, or docker does not find the login it keeps.
+    """
+    host, slash, path = url.partition("/")
+    return host.lower().replace("_", "-") + slash + path
+
+
 def is_loopback(host: str) -> bool:
     """Does `host` (with or without port) name this machine? Only then is the registry spoken to without TLS."""
     name = urllib.parse.urlsplit(f"//{host}").hostname or ""

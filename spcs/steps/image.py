@@ -15,6 +15,7 @@ from spcs.image import ImagePlan, LocalImage, Receipt, collect, reference, requi
 from spcs.image import build as build_image
 from spcs.image import login as log_in
 from spcs.image import push as push_image
+from spcs.image.registry import plain_url
 from spcs.project import Project
 from spcs.render import render as fill
 from spcs.run.names import SPEC_FILE, output_folder
@@ -199,7 +200,7 @@ def repository_url(project: Project) -> str:
     if project.dry:
         return UNKNOWN_URL
     rows = project.account.query(sql.show_image_repositories(flake.image_repository, place))
-    urls = [row["repository_url"] for row in rows if row["name"].upper() == flake.image_repository.upper()]
+    urls = [plain_url(row["repository_url"]) for row in rows if row["name"].upper() == flake.image_repository.upper()]
     if not urls:
         raise NotReady(
             f"there is no image repository {place}.{flake.image_repository}",

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from spcs.account import Account, Missing, resolve, sql
-from spcs.errors import NotReady, Refused
+from spcs.errors import NotReady, Refused, SettingsProblem
 from tests import support
 
 # Says when it waits for a statement that lasts for hours.
@@ -247,6 +249,18 @@ def test_account_that_goes_away_is_not_ready(root: Path) -> None:
     with pytest.raises(NotReady) as raised:
         account.query("SELECT 1")
     assert raised.value.fix == "inv local.up"
+
+
+def test_key_that_is_locked_is_a_setting_to_mend(tmp_path: Path) -> None:
+    key = tmp_path / "key.p8"
+    locked = serialization.BestAvailableEncryption(b"hush")
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key.write_bytes(made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
+    entry = {"account": "o-a", "user": "u", "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(key)}
+    with pytest.raises(SettingsProblem) as raised:
+        Account(entry, name="mine").query("SELECT 1")
+    assert "its private key is locked by a passphrase" in raised.value.what
+    assert raised.value.fix.startswith("write private_key_file_pwd into [mine] in ")
 
 
 def test_all_of_this_with_version_4_of_the_connector(old_connector: str | Path) -> None:

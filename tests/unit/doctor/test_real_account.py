@@ -45,13 +45,6 @@ def test_states_of_a_pool(row: dict[str, object], status: str, fix: str) -> None
     assert (found.status, found.fix) == (status, fix)
 
 
-def test_a_host_with_an_underscore() -> None:
-    found = doctor.repository.judge("my_org-acct.registry.snowflakecomputing.com/db/s/images")
-    assert (found.status, "no Host in request URL" in found.message) == ("warn", True)
-    assert "my-org-acct.registry.snowflakecomputing.com" in found.fix
-    assert doctor.repository.judge("my-org.registry.snowflakecomputing.com/db/s/images").status == "ok"
-
-
 class Known(Account):
     """An account that answers with the rows it is given, as a real one would: the local one has no such objects."""
 
@@ -93,6 +86,13 @@ def test_integrations_of_a_real_account(ground: Make) -> None:
     assert (off.status, off.fix) == ("fail", "ALTER EXTERNAL ACCESS INTEGRATION HUB SET ENABLED = TRUE")
     found = real(ground, Known(), look, job=HUB)
     assert (found.status, "GRANT USAGE ON INTEGRATION HUB TO ROLE R" in found.fix) == ("fail", True)
+
+
+def test_a_host_with_an_underscore(ground: Make) -> None:
+    url = "my_org-acct.registry.snowflakecomputing.com/db/s/images"
+    found = real(ground, Known({"name": "IMAGES", "repository_url": url}), doctor.repository.look)
+    assert found.status == "ok"
+    assert found.message.startswith("my-org-acct.registry.snowflakecomputing.com/db/s/images (")
 
 
 def test_an_external_stage(ground: Make) -> None:
