@@ -19,7 +19,9 @@ from local_account.statements.result import Result
 log = logging.getLogger("local_account")
 _running = threading.local()
 _KEEP_SMALL = 1000
-_READING = re.compile(r"\s*(?:SELECT|WITH|SHOW|DESC|LIST|LS|GET|PUT|USE)\b", re.IGNORECASE)
+_READING = re.compile(
+    r"\s*(?:SELECT|WITH|SHOW|DESC|DESCRIBE|LIST|LS|GET|PUT|USE|CALL\s+SYSTEM\$GET_\w+)\b", re.IGNORECASE
+)
 _TABLES = "CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, started REAL NOT NULL);"
 
 

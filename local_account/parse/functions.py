@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local_account.errors import SqlError
+from local_account.parse.events import select_events
 from local_account.parse.names import Name
 from local_account.parse.scanner import Kind
 from local_account.parse.service_logs import recorded_logs
@@ -32,7 +33,7 @@ class ResultScan:
 
 def _select(tokens: Tokens) -> object:
     start = tokens.index
-    for attempt in (_function, _result_scan, recorded_logs):
+    for attempt in (_function, _result_scan, recorded_logs, select_events):
         try:
             return attempt(tokens)
         except (SqlError, ValueError):

@@ -22,6 +22,7 @@ from local_account.runtime.argv import Capacity, Client
 from local_account.runtime.calls import Calls
 from local_account.runtime.door import Door
 from local_account.runtime.model import (
+    PULL_FAILED,
     ContainerExit,
     ContainerKey,
     Launch,
@@ -35,7 +36,6 @@ from local_account.runtime.model import (
 
 log = logging.getLogger("local_account")
 
-PULL_FAILED = "Failed to pull image"
 START_FAILED = "Encountered fatal error while starting container"
 _RETRY_SECONDS = 2.0
 

@@ -17,6 +17,9 @@ SECRET_VOLUME = ".secret-"
 PROCESS_LABEL = ("spcs.runtime", "process")
 """Label of images whose layers hold the app alone: they run as processes, in no container."""
 
+PULL_FAILED = "Failed to pull image"
+"""The message of a container whose image is not to be had."""
+
 
 class RuntimeProblem(Exception):
     """The engine could not do it; `message` is the container's status message, `detail` the engine's own words."""
@@ -25,6 +28,11 @@ class RuntimeProblem(Exception):
         super().__init__(f"{message}: {detail}" if detail else message)
         self.message = message
         self.detail = detail
+
+    @property
+    def waits(self) -> bool:
+        """Does the job wait, as on Snowflake? Its image may yet be there; it is tried again when the account starts."""
+        return self.message == PULL_FAILED
 
 
 class MountKind(Enum):

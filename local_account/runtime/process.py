@@ -32,6 +32,7 @@ from local_account.runtime import keeper, logfile
 from local_account.runtime.layers import BadLayer, unpack
 from local_account.runtime.mapping import PathMap
 from local_account.runtime.model import (
+    PULL_FAILED,
     SESSION_VOLUME,
     ContainerExit,
     ContainerKey,
@@ -132,12 +133,12 @@ class ProcessRuntime:
     def _prepare(self, launch: Launch, container: ContainerLaunch, directory: Path) -> None:
         image = find_image(self._store, container.image, container.digest, self._architecture)
         if image is None:
-            raise RuntimeProblem("Failed to pull image", f"{container.image}@{container.digest} is not in the registry")
+            raise RuntimeProblem(PULL_FAILED, f"{container.image}@{container.digest} is not in the registry")
         paths = PathMap(_mount_directories(launch, container), directory / "rootfs")
         try:
             unpack([path for path in map(self._store.blob, _digests(image)) if path is not None], paths.root)
         except BadLayer as error:
-            raise RuntimeProblem("Failed to pull image", str(error)) from error
+            raise RuntimeProblem(PULL_FAILED, str(error)) from error
         (directory / "home").mkdir()
         working = str(image.settings.get("WorkingDir") or "/").lstrip("/")
         (paths.root / working).mkdir(parents=True, exist_ok=True)

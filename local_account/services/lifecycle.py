@@ -30,6 +30,7 @@ from local_account.services.model import (
     ServiceStatus,
     after_exit,
     service_status,
+    waiting_instances,
 )
 from local_account.services.records import Records
 from local_account.services.resolve import read_spec
@@ -156,7 +157,7 @@ class Services:
 
     def _launch(self, service_id: str, family: str) -> None:
         with self._busy_with(service_id):
-            for index in self._waiting_instances(service_id):
+            for index in waiting_instances(self.records.containers(service_id)):
                 service = self.records.get(service_id)
                 if service is None or not self._may_launch(service):
                     break
@@ -172,7 +173,7 @@ class Services:
             launch = launching.launch(service, spec, node, index, self._surroundings())
             started = self.runtime.start(launch)
         except RuntimeProblem as problem:
-            self._fail(self._of_instance(service.id, index), str(problem))
+            self._fail(self._of_instance(service.id, index), str(problem), waits=problem.waits)
         except Exception as error:
             # Whatever it was, the job must not stay PENDING for ever.
             log.exception("job %s could not be launched", service.path)
@@ -192,18 +193,14 @@ class Services:
         self._update(running)
         self.runtime.watch(state.key, self._on_exit)
 
-    def _fail(self, states: Iterable[ContainerState], message: str) -> None:
+    def _fail(self, states: Iterable[ContainerState], message: str, *, waits: bool = False) -> None:
+        status, ended_on = (ContainerStatus.PENDING, None) if waits else (ContainerStatus.FAILED, time.time())
         for state in states:
-            self._update(replace(state, status=ContainerStatus.FAILED, message=message, ended_on=time.time()))
+            self._update(replace(state, status=status, message=message, ended_on=ended_on))
 
     def _may_launch(self, service: Service) -> bool:
         states = self.records.containers(service.id)
         return not service.cancel and not any(state.status is ContainerStatus.FAILED for state in states)
-
-    def _waiting_instances(self, service_id: str) -> list[int]:
-        states = self.records.containers(service_id)
-        begun = {state.key.instance for state in states if state.status is not ContainerStatus.PENDING}
-        return sorted({state.key.instance for state in states} - begun)
 
     def _surroundings(self) -> Surroundings:
         host = self.runtime.host_for_containers()
@@ -290,7 +287,7 @@ class Services:
         if (service.cancel or failed) and not all(state.ended for state in states):
             # The server may have died before it had asked the others to end.
             in_background(self._stop, service.id, CANCELED_EARLY if service.cancel else NOT_STARTED)
-        elif self._waiting_instances(service.id):
+        elif waiting_instances(states):
             self._launch_in_background(service)
 
     def _take_up_container(self, state: ContainerState, found: Seen | None) -> None:

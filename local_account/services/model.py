@@ -164,6 +164,13 @@ def instance_statuses(containers: Iterable[ContainerState]) -> dict[int, Instanc
     return {index: instance_status(statuses) for index, statuses in sorted(by_instance.items())}
 
 
+def waiting_instances(containers: Iterable[ContainerState]) -> list[int]:
+    """Return the instances of which nothing has begun."""
+    states = list(containers)
+    begun = {state.key.instance for state in states if state.status is not ContainerStatus.PENDING}
+    return sorted({state.key.instance for state in states} - begun)
+
+
 def verdict(service: Service, containers: Sequence[ContainerState], status: ServiceStatus) -> str:
     """Return the sentence with which a synchronous job that did not end in DONE fails."""
     failed = sorted((c for c in containers if c.status is ContainerStatus.FAILED), key=lambda c: c.ended_on or 0.0)

@@ -14,6 +14,7 @@ from local_account.parse.redact import redacted
 from local_account.parse.tables import Query
 from local_account.sessions import Session
 from local_account.statements import (
+    events,
     functions,
     grants,
     images,
@@ -32,7 +33,20 @@ from local_account.statements.result import text as status_column
 Handler = Callable[[Account, Session, Any], Result]
 
 HANDLERS: dict[type, Handler] = {}
-for _family in (functions, grants, images, objects, pools, service_logs, services, session, show, stages, tables):
+for _family in (
+    events,
+    functions,
+    grants,
+    images,
+    objects,
+    pools,
+    service_logs,
+    services,
+    session,
+    show,
+    stages,
+    tables,
+):
     HANDLERS.update(_family.HANDLERS)
 
 

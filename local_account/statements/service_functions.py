@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_account.account import Account
+from local_account.catalog import Path
 from local_account.errors import SqlError
 from local_account.parse.names import Name
 from local_account.parse.tokens import Tokens, Value
@@ -29,15 +30,25 @@ def get_logs(account: Account, session: Session, arguments: list[Value]) -> str:
     if not 3 <= len(arguments) <= 7:
         raise _wrong_arguments("SYSTEM$GET_SERVICE_LOGS", "3 to 7")
     given: list[Value] = arguments + [None] * (7 - len(arguments))
-    service, instance, container, lines, _, since, stamped = given
+    service, instance, container, lines, previous, since, stamped = given
     found = find(account, session, _name(service))
     state = _container(account, found, str(instance), str(container))
     if state.status is ContainerStatus.PENDING:
         raise _no_logs(f"{state.message}, Container Status: PENDING")
+    if str(previous).upper() == "TRUE":
+        raise _no_logs(f"The container {container} of instance {instance} was not restarted: there is no log before it")
+    if state.ended and suspended(account, found.pool):
+        raise _no_logs(f"The logs of the container are gone: compute pool {found.pool} has let its nodes go")
     wanted = None if lines is None else max(_number(lines), 0)
     start = _time(since)
     with_times = str(stamped).upper() == "TRUE"
     return logtext.newest(_newest(account, state.key, start, wanted), LOG_BYTES, with_times)
+
+
+def suspended(account: Account, pool: str) -> bool:
+    """Has the pool no nodes? What they kept of jobs that have ended is gone with them."""
+    found = account.catalog.find("COMPUTE POOL", Path("", "", pool))
+    return found is None or bool(found.properties.get("suspended"))
 
 
 def _newest(account: Account, key: ContainerKey, since_ns: int | None, wanted: int | None) -> list[LogLine]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from local_account.account import Account
 from local_account.catalog import Object, Path, matches
+from local_account.parse.events import TABLE as EVENT_TABLE
 from local_account.parse.show import Scope, Show
 from local_account.sessions import Session
 from local_account.statements import access
@@ -211,6 +212,9 @@ def _columns(account: Account, session: Session, scope: Scope) -> list[_Row]:
 
 
 def _parameters(account: Account, session: Session, scope: Scope) -> list[_Row]:
+    if scope.kind == "ACCOUNT":
+        name, table = "EVENT_TABLE", ".".join(EVENT_TABLE)
+        return [(name, (name, table, table, "", "Event table for the given account", "STRING"))]
     merged = {**PARAMETERS, **session.parameters}
     return [
         (key, (key, value, PARAMETERS.get(key, ""), "SESSION" if key in session.parameters else "", "", "STRING"))
