@@ -34,6 +34,7 @@ T = TypeVar("T")
 APPLICATION = "spcs_invoke"
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0
 NO_NEWS = 30.0  # seconds after which a statement that the account has never heard of is given up
+_CHANGES = re.compile(r"\s*(?:USE|ALTER\s+SESSION|BEGIN)\b", re.IGNORECASE)  # what a new session would not know
 _TRANSFERRED = ("UPLOADED", "SKIPPED", "DOWNLOADED")
 
 
@@ -77,6 +78,7 @@ class Account:
         self._connection: SnowflakeConnection | None = None
         self._opening = threading.Lock()
         self._stays = False
+        self._changed = False
 
     def query(self, statement: str, *secrets: Secret) -> list[dict[str, Any]]:
         """Run a short statement and return its rows. Each `?` in it stands for one of `secrets`, and does so in
@@ -86,6 +88,7 @@ class Account:
         sent = script.filled(statement, [secret.reveal() for secret in secrets])
         rows = self._call(lambda connection: _rows(_dictionaries(connection).execute(sent)), statement, secrets)
         self._role = _role_taken(statement) or self._role  # messages name it
+        self._changed = self._changed or bool(_CHANGES.match(statement))
         return rows
 
     def statement(self, statement: str, *, abort_on_interrupt: bool = False) -> list[dict[str, Any]]:
@@ -178,7 +181,21 @@ class Account:
 
     def _call(self, use: Callable[[SnowflakeConnection], T], statement: str, secrets: Sequence[Secret] = ()) -> T:
         connection = self._opened()
-        return self._explained(lambda: use(connection), statement, secrets)
+        try:
+            return self._explained(lambda: use(connection), statement, secrets)
+        except errors.SessionOver:
+            # After hours of sleep, say. Nothing was done, so it may be asked again, unless the session was changed.
+            if self._changed:
+                raise
+        self._forget(connection)
+        again = self._opened()
+        return self._explained(lambda: use(again), statement, secrets)
+
+    def _forget(self, connection: SnowflakeConnection) -> None:
+        with self._opening:
+            if self._connection is connection:
+                self._connection = None
+        _leave_open(connection)
 
     def _explained(self, call: Callable[[], T], statement: str = "", secrets: Sequence[Secret] = ()) -> T:
         try:
@@ -207,6 +224,7 @@ class Account:
 
         self._check_listening()
         logging.getLogger("snowflake").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=r"snowflake\.connector")  # of changes to come, in other threads, too
         parameters = _for_version(snowflake.connector.__version__) | {"application": APPLICATION} | self._params
         try:
             with _quiet():

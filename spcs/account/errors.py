@@ -37,6 +37,14 @@ class Missing(NotReady):
         self.sqlstate = sqlstate
 
 
+class Unreachable(NotReady):
+    """Nobody answers: what was asked may have been done, or not."""
+
+
+class SessionOver(Refused):
+    """The session has ended, or its tokens have expired for good: what was asked has not been done."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """An error as it came, and where: `connection` is the setting's word, `place` where its entry is written."""
@@ -84,11 +92,11 @@ def problem(failure: Failure) -> Problem:
     return _refused(failure, f"the account refused the statement{number}")
 
 
-def unreachable(connection: str, place: str, why: str) -> NotReady:
+def unreachable(connection: str, place: str, why: str) -> Unreachable:
     """Say that nobody answers."""
     if connection == "local":
-        return NotReady("the local account does not answer", why, "inv local.up")
-    return NotReady(
+        return Unreachable("the local account does not answer", why, "inv local.up")
+    return Unreachable(
         f"the account of connection {connection!r} does not answer",
         why,
         f"check account (or host) of {place}, and the network, then run the command again",
@@ -212,7 +220,8 @@ def _job(failure: Failure) -> str:
 
 
 def _session_over(failure: Failure, _: re.Match[str]) -> Problem:
-    return _refused(failure, "the session is over", "run the command again; it logs in anew")
+    what, fix = "the session is over", "run the command again; it logs in anew"
+    return SessionOver(what, failure.why, fix, errno=failure.errno, sqlstate=failure.sqlstate)
 
 
 def _refused(failure: Failure, what: str, fix: str = "") -> Refused:
@@ -273,7 +282,11 @@ _KNOWN = (
         r"|name or service not known|login timed out|timed out after",
         _unreachable,
     ),
-    _Known(r"session (?:no longer exists|has expired)|authentication token has expired|refresh session", _session_over),
+    _Known(
+        r"session (?:no longer exists|has expired)|authentication token has expired|refresh session"
+        r"|re-authentication required",
+        _session_over,
+    ),
     _Known(r"exceeds compute pool instance capacity", _too_big),
     _Known(r"exceeds the node limit for the account", _of_pool),
     _Known(r"only supports image for", _wrong_architecture),

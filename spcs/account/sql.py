@@ -142,16 +142,24 @@ def show_service_containers(name: str) -> str:
 
 
 def service_logs(
-    name: str, instance: int | str, container: str, lines: int = 500, *, since: str | None = None, stamped: bool = True
+    name: str,
+    instance: int | str,
+    container: str,
+    lines: int = 500,
+    *,
+    since: str | None = None,
+    stamped: bool = True,
+    previous: bool = False,
 ) -> str:
-    """Ask for the newest `lines` of a container's log, at most 100 KB, as one text in one row.
+    """Ask for the newest `lines` of a container's log, at most 100 KB, as one text in one row; with `previous`, of the
+    log before its last restart.
 
     With `stamped` each line begins with its time, `2024-10-22T01:12:29.873896187Z `; `since` is such a time. These two
     go as the sixth and seventh argument, which Snowflake's own CLI sends and its documentation does not name.
     """
     arguments = [literal(plain(name)), literal(str(instance)), literal(container), literal(lines)]
-    if stamped or since:
-        arguments += [literal(False), literal(since or ""), literal(stamped)]
+    if stamped or since or previous:
+        arguments += [literal(previous), literal(since or ""), literal(stamped)]
     return f"CALL SYSTEM$GET_SERVICE_LOGS({_listed(arguments)})"
 
 
@@ -164,11 +172,7 @@ def recorded_logs(
     last day.
     """
     times = {"START_TIME": since, "END_TIME": until}
-    bounds = _listed(
-        f"{key} => {literal(time.removesuffix('Z').replace('T', ' '))}::TIMESTAMP_NTZ"
-        for key, time in times.items()
-        if time
-    )
+    bounds = _listed(f"{key} => {_moment(time)}" for key, time in times.items() if time)
     return "\n".join(
         [
             f"SELECT TIMESTAMP, LOG FROM TABLE({plain(name)}!SPCS_GET_LOGS({bounds}))",
@@ -176,6 +180,36 @@ def recorded_logs(
             "  ORDER BY TIMESTAMP",
         ]
     )
+
+
+def show_event_table() -> str:
+    """One row, whose `value` is the full name of the account's event table, or nothing."""
+    return "SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT"
+
+
+def logged_events(
+    table: str,
+    database: str,
+    schema: str,
+    service: str,
+    instance: int,
+    container: str,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+) -> str:
+    """Ask an event table for a container's log: TIMESTAMP (no zone, in UTC) and VALUE (JSON), a row a line, in order.
+
+    Snowflake's pages differ in the name of the instance's attribute, so each is looked at.
+    """
+    known = {"snow.database.name": database, "snow.schema.name": schema, "snow.service.name": service}
+    wanted = [f"{_attribute(name)} = {literal(value.upper())}" for name, value in known.items()]
+    wanted.append(f"{_attribute('snow.service.container.name')} = {literal(container)}")
+    instances = _listed(map(_attribute, ("snow.service.instance", "snow.service.container.instance")))
+    wanted.append(f"COALESCE({instances}, {_attribute('snow.container.instance')}) = {literal(str(instance))}")
+    wanted += [f"TIMESTAMP >= {_moment(since)}"] * bool(since) + [f"TIMESTAMP <= {_moment(until)}"] * bool(until)
+    lines = [f"SELECT TIMESTAMP, VALUE FROM {qualified(table)}", "  WHERE RECORD_TYPE = 'LOG'"]
+    return "\n".join([*lines, *(f"    AND {condition}" for condition in wanted), "  ORDER BY TIMESTAMP"])
 
 
 def cancel_job(name: str) -> str:
@@ -214,6 +248,15 @@ def current_session() -> str:
 
 def _matching(pattern: str) -> str:
     return f" PATTERN = {literal(pattern)}" if pattern else ""
+
+
+def _attribute(name: str) -> str:
+    return f'RESOURCE_ATTRIBUTES:"{name}"::STRING'
+
+
+def _moment(time: str | None) -> str:
+    """Write a time as RFC 3339 in UTC as one without a zone."""
+    return f"{literal((time or '').removesuffix('Z').replace('T', ' '))}::TIMESTAMP_NTZ"
 
 
 def _listed(items: Iterable[str]) -> str:
