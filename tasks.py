@@ -10,6 +10,7 @@ sys.dont_write_bytecode = False
 
 from invoke import Collection, Context, task  # noqa: E402 - after the line above
 
+import local_tasks  # noqa: E402 - as above
 from spcs.words import smooth  # noqa: E402 - as above
 
 smooth()
@@ -159,20 +160,26 @@ def login(c: Context) -> None:
 @task(
     help={
         "job": JOB,
-        "follow": "follow its logs to the verdict",
+        "follow": "follow its logs to the verdict; --no-follow only starts it",
+        "detach": "leave once it runs; one that cannot start fails here",
+        "timeout": "leave after so long, 90s, 10m or 1h30m; the job goes on",
         "resume": "an earlier run, to go on from its newest checkpoint (its job, unless --job names another)",
     }
 )
-def run(c: Context, job: str = "", follow: bool = True, resume: str = "") -> None:
+def run(
+    c: Context, job: str = "", follow: bool = True, detach: bool = False, timeout: str = "", resume: str = ""
+) -> None:
     """Run the job and follow it to its verdict.
 
     With --resume the new run sees the outputs of an earlier one, which it only reads; it has outputs of its own.
-    The exit code is the verdict's: 0 done, 1 failed or cancelled. Ctrl-C leaves the job running (130) and says how to
-    come back.
+    The exit code is the verdict's: 0 done, 1 failed or cancelled; 3 if --timeout came first. On a terminal Ctrl-C asks
+    whether to stop the job; else it leaves it running (130) and says how to come back. With --no-follow and --detach
+    the run's name is all that goes to stdout.
     """
+    from spcs.steps import follow as after
     from spcs.steps import run as step
 
-    step.run(project(c), job, follow, resume)
+    step.run(project(c), job, resume, after.stay(follow, detach, timeout))
 
 
 @task(help={"run": RUN, "json": JSON})
@@ -183,12 +190,46 @@ def status(c: Context, run: str = "", json: bool = False) -> None:
     step.status(project(c), run, json)
 
 
-@task(help={"run": RUN, "follow": "go on until the run has ended, then give its verdict", "json": JSON})
-def logs(c: Context, run: str = "", follow: bool = False, json: bool = False) -> None:
-    """Print the log lines of a run."""
-    from spcs.steps import run as step
+@task(
+    help={
+        "run": RUN,
+        "follow": "go on until the run has ended, then give its verdict",
+        "since": "only lines since then: so long ago (10m), or a time (2026-11-27T12:00:00Z)",
+        "replica": "only lines of this replica, counted from 0",
+        "container": "only lines of this container",
+        "grep": "only lines in which this regular expression is found",
+        "json": JSON,
+    }
+)
+def logs(
+    c: Context,
+    run: str = "",
+    follow: bool = False,
+    since: str = "",
+    replica: str = "",
+    container: str = "",
+    grep: str = "",
+    json: bool = False,
+) -> None:
+    """Print the log lines of a run.
 
-    step.logs(project(c), run, follow, json)
+    Every line once, in order of time, of all replicas and containers. It needs the account alone: on another machine,
+    name the run, or get the newest one.
+    """
+    from spcs.steps import follow as step
+
+    step.logs(project(c), run, follow, step.Lines(since, replica, container, grep), json)
+
+
+@task(help={"run": RUN, "timeout": "give up after so long: 90s, 10m or 1h30m (default: never)", "json": JSON})
+def wait(c: Context, run: str = "", timeout: str = "", json: bool = False) -> None:
+    """Wait for the end of a run and give its verdict.
+
+    The exit code is the verdict's: 0 done, 1 failed or cancelled; 3 if --timeout came first, and the job goes on.
+    """
+    from spcs.steps import follow as step
+
+    step.wait(project(c), run, timeout, json)
 
 
 @task(
@@ -239,58 +280,6 @@ def bench(c: Context, only: str = "") -> None:
     step.bench(project(c), only)
 
 
-@task(name="up")
-def local_up(c: Context) -> None:
-    """Start the local account.
-
-    A command that needs it does so by itself.
-    """
-    from spcs.steps import local
-
-    local.up(project(c))
-
-
-@task(name="down")
-def local_down(c: Context) -> None:
-    """Stop the local account; what it holds stays."""
-    from spcs.steps import local
-
-    local.down(project(c))
-
-
-@task(name="status", help={"json": JSON})
-def local_status(c: Context, json: bool = False) -> None:
-    """Say whether the local account runs, and how.
-
-    The exit code is 3 if it does not run.
-    """
-    from spcs.steps import local
-
-    local.status(project(c), json)
-
-
-@task(name="reset", help={"yes": "do not ask"})
-def local_reset(c: Context, yes: bool = False) -> None:
-    """Delete all that the local account holds.
-
-    Objects, tables, files, images and jobs; it is stopped first.
-    """
-    from spcs.steps import local
-
-    local.reset(project(c), yes)
-
-
-@task(name="connection")
-def local_connection(c: Context) -> None:
-    """Print a connections.toml entry for the local account.
-
-    With it any Snowflake client reaches it. It holds the generated password.
-    """
-    from spcs.steps import local
-
-    local.connection(project(c))
-
-
 ns = Collection(
     doctor,
     setup,
@@ -306,8 +295,9 @@ ns = Collection(
     status,
     jobs,
     logs,
+    wait,
     cancel,
     fetch,
     bench,
 )
-ns.add_collection(Collection("local", local_up, local_down, local_status, local_reset, local_connection))
+ns.add_collection(local_tasks.collection)

@@ -7,129 +7,214 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
+from spcs.account.errors import Unreachable
 from spcs.errors import Left, NotReady
 from spcs.run import files, verdict, watch
 from spcs.run.account import Account
-from spcs.run.logs import LogReader
+from spcs.run.logs import LogReader, Wanted
 from spcs.run.model import LogLine, Run, Snapshot, State, Verdict, View
 
 SHORTEST = 0.3
-LONGEST = 5.0
 # How many more looks a finished run gets for its last log lines and exit codes, SHORTEST apart.
 LAST_LOOKS = 10
-# How often in a row the account may fail to answer before following is given up.
-MOST_SILENCES = 20
+# How long the account may fail to answer before following is given up: a laptop that wakes has no network at first.
+SILENCE = 300.0
 
 
-def pause(quiet: float) -> float:
-    """Return how long to wait before asking again after `quiet` seconds without news: a tenth of the silence."""
-    return min(LONGEST, max(SHORTEST, quiet / 10))
+def pause(age: float, quiet: float, busy: bool = False) -> float:
+    """Return how many seconds to wait before asking again: a tenth of the silence, at least 0.3 s for a young run and
+    2 s for one of an hour, at most 5 to 15 s; not at all while answers are cut."""
+    if busy:
+        return 0.0
+    shortest, longest = min(2.0, max(SHORTEST, age / 1800)), min(15.0, max(5.0, age / 240))
+    return min(longest, max(shortest, quiet / 10))
 
 
-def follow(account: Account, run: Run, view: View, *, stop_doomed: bool = False) -> Verdict:
+@dataclass(frozen=True)
+class Manner:
+    """How to stay with a run. `shows`: with its log lines, those that are `wanted`. `limit`: for at most so many
+    seconds. `stop_doomed`: cancel it if it can never start, so that it does not hold its pool (for who started it).
+    `stops` is asked on Ctrl-C: True stops the run, False leaves it."""
+
+    wanted: Wanted = field(default_factory=Wanted)
+    shows: bool = True
+    limit: float | None = None
+    stop_doomed: bool = False
+    stops: Callable[[], bool] = lambda: False
+
+
+def follow(account: Account, run: Run, view: View, manner: Manner | None = None) -> Verdict:
     """Show the run's state and log until it has ended, and return the verdict (see `verdict.check` for its exit code).
 
-    Ctrl-C raises Left; the job goes on. A run that can never start ends the following at once, and with `stop_doomed`
-    (for who started it) it is cancelled, so that it does not hold its pool.
+    Ctrl-C raises Left, and the job goes on, unless the user has it stopped. A time limit raises NotReady, and the job
+    goes on. A run that can never start ends the following at once.
     """
-    try:
-        return _Follower(account, run, view, stop_doomed).to_the_end()
-    except KeyboardInterrupt:
-        raise left(run) from None
+    return _Follower(account, run, view, manner or Manner()).to_the_end()
+
+
+def await_start(account: Account, run: Run, view: View, manner: Manner) -> Verdict | None:
+    """Show the run's state until it runs; returns the verdict if it has ended by then, or can never start."""
+    return _Follower(account, run, view, manner).to_the_start()
 
 
 def left(run: Run) -> Left:
     """Say that the user left, and how to come back."""
-    return Left(
-        f"left the run {run.name}; the job goes on",
-        f"come back with: inv logs --run {run.name} --follow\nstop it with: inv cancel --run {run.name}",
-    )
+    return Left(f"left the run {run.name}; the job goes on", way_back(run))
+
+
+def way_back(run: Run) -> str:
+    return f"come back with: inv logs --run {run.name} --follow\nstop it with: inv cancel --run {run.name}"
 
 
 class _Follower:
-    def __init__(self, account: Account, run: Run, view: View, stop_doomed: bool) -> None:
+    def __init__(self, account: Account, run: Run, view: View, manner: Manner) -> None:
         self._account = account
         self._run = run
         self._view = view
-        self._stop_doomed = stop_doomed
-        self._reader = LogReader(account, run, view.notice)
+        self._manner = manner
+        notice = view.notice if manner.shows else lambda text: None
+        # Who only waits needs the end of the log for the verdict, and not what ran away from it.
+        self._reader = LogReader(account, run, notice, manner.wanted, whole=manner.shows)
+        self._due: deque[LogLine] = deque()
         self._tail: deque[LogLine] = deque(maxlen=1000)
-        self._shown: tuple[State, str] | None = None
+        self._snapshot: Snapshot | None = None
+        self._shown: tuple[object, ...] = ()
         self._notes: dict[str, None] = {}
-        self._news = time.monotonic()
-        self._silences = 0
+        self._began = self._news = time.monotonic()
+        self._silent_since: float | None = None
+        self._last_looks = 0
+        self._over = False
 
     def to_the_end(self) -> Verdict:
+        try:
+            return self._followed()
+        except KeyboardInterrupt:
+            if not self._wants_to_stop():
+                raise left(self._run) from None
+        try:
+            self._view.notice("stopping the run")
+            files.cancel(self._account, self._run)
+            return self._followed()
+        except KeyboardInterrupt:
+            raise left(self._run) from None
+
+    def to_the_start(self) -> Verdict | None:
+        try:
+            self._round()
+            while not self._over and self._snapshot and self._snapshot.state is State.PENDING:
+                self._rest()
+                self._round()
+        except KeyboardInterrupt:
+            raise left(self._run) from None
+        return self.to_the_end() if self._over or (self._snapshot and self._snapshot.state.final) else None
+
+    def lines(self) -> Iterator[LogLine]:
+        """Every line of the run, once and in order, until it has ended. What was not taken comes first next time."""
         while True:
-            try:
-                if ended := self._step():
-                    return ended
-                self._silences = 0
-            except NotReady as silence:
-                self._bear(silence)
-            time.sleep(pause(time.monotonic() - self._news))
+            while self._due:
+                yield self._due.popleft()
+            if self._over:
+                return
+            if self._snapshot is not None:
+                self._rest()
+            self._round()
 
-    def _step(self) -> Verdict | None:
-        snapshot = self._look()
-        if doom := watch.hopeless(snapshot):
-            return self._give_up(snapshot, doom)
-        self._read(snapshot)
-        return self._conclude(self._last_looks(snapshot)) if snapshot.state.final else None
+    def _followed(self) -> Verdict:
+        for line in self.lines():
+            self._view.line(line)
+        snapshot = self._snapshot
+        assert snapshot is not None, "a run is over once it has been looked at"
+        return verdict.conclude(self._account, self._run, snapshot, self._tail, snapshot.doom, tuple(self._notes))
 
-    def _bear(self, silence: NotReady) -> None:
+    def _wants_to_stop(self) -> bool:
+        try:
+            return self._manner.stops()
+        except KeyboardInterrupt:
+            return False
+
+    def _round(self) -> None:
+        try:
+            snapshot = self._look()
+            if snapshot.doom:
+                self._give_up()
+            elif self._manner.shows or snapshot.state.final:
+                more = self._read(snapshot)
+                if snapshot.state.final:
+                    self._end(snapshot, more)
+            self._silent_since = None
+        except Unreachable as silence:
+            self._bear(silence)
+
+    def _bear(self, silence: Unreachable) -> None:
         """Take an account that does not answer for a network that comes back, unless it never answered."""
-        self._silences += 1
-        if self._shown is None or isinstance(silence, watch.RunMissing) or self._silences > MOST_SILENCES:
+        now = time.monotonic()
+        if self._snapshot is None or (self._silent_since and now - self._silent_since > SILENCE):
             raise silence
-        if self._silences == 1:
+        if self._silent_since is None:
+            self._silent_since = now
             self._view.notice("the account does not answer; trying again")
 
     def _look(self) -> Snapshot:
         try:
             snapshot = watch.observe(self._account, self._run)
         except watch.RunMissing:
-            if self._shown is None:
+            if self._snapshot is None:
                 raise
             snapshot = Snapshot(State.DELETED)
+        self._snapshot = snapshot
+        self._manner.wanted.check(self._run, snapshot.containers)
         self._notes |= {c.note: None for c in snapshot.containers if c.note}
-        said = (snapshot.state, "" if snapshot.state.final else snapshot.message)
-        if said != self._shown:
-            self._shown, self._news = said, time.monotonic()
-            self._view.state(snapshot)
+        self._say(snapshot)
         return snapshot
+
+    def _say(self, snapshot: Snapshot) -> None:
+        """Show what has changed, and now and then that a run still waits."""
+        news = (snapshot.state, "" if snapshot.state.final else snapshot.waits_for or snapshot.message)
+        minutes = int(snapshot.waited or 0) // 60
+        shown = (*news, minutes if minutes < 10 else minutes // 10 * 10)
+        if news != self._shown[:2]:
+            self._news = time.monotonic()
+        if shown != self._shown:
+            self._shown = shown
+            self._view.state(snapshot)
 
     def _read(self, snapshot: Snapshot) -> bool:
         if snapshot.state is State.DELETED:
             return False
-        return self._show(self._reader.poll(snapshot.containers))
+        return self._take(self._reader.poll(snapshot.containers))
 
-    def _show(self, lines: list[LogLine]) -> bool:
-        for line in lines:
-            self._view.line(line)
+    def _take(self, lines: list[LogLine]) -> bool:
         self._tail.extend(lines)
+        if self._manner.shows:
+            self._due.extend(filter(self._manner.wanted.shows, lines))
         if lines:
             self._news = time.monotonic()
         return bool(lines)
 
-    def _last_looks(self, snapshot: Snapshot) -> Snapshot:
+    def _end(self, snapshot: Snapshot, more: bool) -> None:
         """Read on until the log has nothing more and the exit codes are in."""
-        for _ in range(LAST_LOOKS):
-            if snapshot.state is State.DELETED:
-                break
-            time.sleep(SHORTEST)
-            more = self._read(snapshot)
-            if not more and watch.settled(snapshot):
-                break
-            snapshot = self._look()
-        self._show(self._reader.flush())
-        return snapshot
+        self._last_looks += 1
+        read = snapshot.state is State.DELETED or (self._last_looks > 1 and not more and watch.settled(snapshot))
+        if not self._reader.waits and (read or self._last_looks > LAST_LOOKS):
+            self._take(self._reader.flush())
+            self._over = True
 
-    def _give_up(self, snapshot: Snapshot, doom: str) -> Verdict:
-        if self._stop_doomed:
+    def _give_up(self) -> None:
+        if self._manner.stop_doomed:
             self._view.notice("stopping the run: it cannot start")
             files.cancel(self._account, self._run)
-        return self._conclude(snapshot, doom)
+        self._over = True
 
-    def _conclude(self, snapshot: Snapshot, doom: str = "") -> Verdict:
-        return verdict.conclude(self._account, self._run, snapshot, self._tail, doom, tuple(self._notes))
+    def _rest(self) -> None:
+        now = time.monotonic()
+        limit = self._manner.limit
+        if limit is not None and now - self._began >= limit:
+            what = f"the run {self._run.name} has not ended within {limit:g} s; it goes on"
+            raise NotReady(what, fix=way_back(self._run))
+        wait = pause(now - self._began, now - self._news, self._reader.busy)
+        if self._last_looks and not self._reader.waits:
+            wait = SHORTEST
+        time.sleep(wait if limit is None else min(wait, max(0.0, self._began + limit - now)))

@@ -7,126 +7,208 @@ business, never the log's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from spcs.account import sql
-from spcs.account.errors import Missing
-from spcs.errors import Problem, Refused
+from spcs.account.errors import Missing, Unreachable
+from spcs.errors import Problem, Refused, SettingsProblem
 from spcs.run.account import Account
 from spcs.run.model import ContainerStatus, LogLine, Run, View, rfc3339
-from spcs.run.overlap import Merger, Source, is_full, nanoseconds, parse
-from spcs.run.watch import moment, observe
+from spcs.run.overlap import Gap, Merger, Source, is_full, parse
+from spcs.run.recorded import Records
+from spcs.run.watch import observe
 
 # More than fit into one answer: the size of the answer is the limit, not their number.
 LINES = 10_000
-# Records keep microseconds only, so their last line may lie a moment before the line it is the same as.
-_A_MOMENT = 1_000_000
+# How long, in seconds, a log is held back for records of lines that ran away.
+PATIENCE = 120.0
 
+_TOO_FAST = "the log grew faster than Snowflake hands it out"
 _NOT_STARTED = re.compile(r"PENDING|waiting to start|pending scheduling|unable to get container status", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines are wanted: from a time on (nanoseconds), of one instance, of one container, with a pattern."""
+
+    since: int | None = None
+    instance: int | None = None
+    container: str = ""
+    pattern: re.Pattern[str] | None = None
+
+    def reads(self, container: ContainerStatus) -> bool:
+        """Tell whether this container's log is wanted."""
+        return self.instance in (None, container.instance) and self.container in ("", container.name)
+
+    def shows(self, line: LogLine) -> bool:
+        return self.pattern is None or self.pattern.search(line.text) is not None
+
+    def check(self, run: Run, containers: Sequence[ContainerStatus]) -> None:
+        """Raise SettingsProblem if no container is wanted of those that the run has."""
+        if not containers or any(self.reads(container) for container in containers):
+            return
+        what = " ".join([f"container '{self.container}'"] * bool(self.container))
+        if self.instance is not None:
+            what = f"{what} of replica {self.instance}".strip() if what else f"replica {self.instance}"
+        there = ", ".join(f"{c.instance}/{c.name}" for c in containers)
+        raise SettingsProblem(f"the run {run.name} has no {what}", fix=f"choose from (replica/container): {there}")
 
 
 class LogReader:
     """Reads on where the last `poll` stopped.
 
     Contract: each line once; per container in the container's own order, across containers by time; a line may come one
-    poll late where several containers write. Where lines ran away faster than Snowflake hands them out, `notice` says
-    so once.
+    poll late where several containers write. Lines that ran away faster than Snowflake hands them out are taken from
+    its records, for which the log is held back up to `patience` seconds; where that is in vain, `notice` says so once.
     """
 
-    def __init__(self, account: Account, run: Run, notice: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        run: Run,
+        notice: Callable[[str], None] = lambda text: None,
+        wanted: Wanted | None = None,
+        patience: float = PATIENCE,
+        whole: bool = True,
+    ) -> None:
+        """Without `whole`, only what an answer holds is read, the newest 100 KB of a container."""
         self._account = account
         self._run = run
         self._notice = notice
-        self._noticed = False
+        self._wanted = wanted or Wanted()
+        self._patience = patience
+        self._whole = whole
+        self._unreadable = ""
+        self._noticed: set[str] = set()
+        self._records = Records(account, run)
         self._sources: dict[tuple[int, str], Source] = {}
+        self._gaps: dict[tuple[int, str], Gap] = {}
         self._merger = Merger()
+        self.busy = False
+        """Was an answer of the last poll cut? Then there may be more to read at once."""
+
+    @property
+    def waits(self) -> bool:
+        """Is the log held back for records?"""
+        return bool(self._gaps)
 
     def poll(self, containers: Iterable[ContainerStatus]) -> list[LogLine]:
         """Return the lines that are new and due, of those containers and the ones met before."""
-        for container in containers:
+        self.busy = False
+        found: dict[tuple[int, str], list[LogLine]] = {}
+        for container in filter(self._wanted.reads, containers):
             key = (container.instance, container.name)
             if container.status != "PENDING" or container.restarts:
-                self._sources.setdefault(key, Source(*key))
-        return self._merger.feed({key: self._fresh(source) for key, source in self._sources.items()})
+                source = self._sources.setdefault(key, Source(*key, since=self._wanted.since))
+                found[key] = self._before_restart(source, container.restarts)
+        for key, source in self._sources.items():
+            found[key] = found.get(key, []) + self._fresh(source)
+        self.busy &= not self.waits
+        return self._merger.feed(found, until=self._limit())
 
     def flush(self) -> list[LogLine]:
-        """Return the lines that still waited for other containers."""
-        return self._merger.flush()
+        """Return the lines that still waited, for other containers or for records."""
+        self._patience = 0
+        return self._merger.feed({key: self._closed(self._sources[key]) for key in list(self._gaps)}) + (
+            self._merger.flush()
+        )
+
+    def _limit(self) -> int | None:
+        """Nothing newer may come out while an older line is still to come."""
+        return min((self._sources[key].last or 0 for key in self._gaps), default=None)
 
     def _fresh(self, source: Source) -> list[LogLine]:
+        gap = self._gaps.get(source.key)
         try:
-            text = self._ask(source)
+            text = self._ask(source, since=(gap.front if gap else source).since)
         except Missing:  # dropped meanwhile; the state will say so
             return []
         except Refused as refusal:
             if _NOT_STARTED.search(str(refusal)):
                 return []
-            return source.fresh(self._recorded(source, None))  # the node is gone; the records stay
-        lines = parse(text, source.instance, source.container)
-        if not source.has_gap(lines, is_full(text)):
+            return self._without_node(source, refusal)
+        lines, full = parse(text, source.instance, source.container), is_full(text)
+        self.busy |= full
+        if gap:
+            gap.grow(lines, text, full)
+        elif self._whole and source.has_gap(lines, full):
+            self._gaps[source.key] = Gap(source, lines, text, full)
+        else:
             return source.fresh(lines)
-        return self._filled(source, lines)
+        return self._closed(source)
 
-    def _ask(self, source: Source) -> str:
-        statement = sql.service_logs(
-            self._run.service,
-            source.instance,
-            source.container,
-            LINES,
-            since=_stamp(source.since),
-        )
-        rows = self._account.query(statement)
+    def _ask(self, source: Source, *, since: int | None, previous: bool = False) -> str:
+        place = (source.instance, source.container)
+        stamp = None if since is None else rfc3339(since)
+        rows = self._account.query(sql.service_logs(self._run.service, *place, LINES, since=stamp, previous=previous))
         return str(next(iter(rows[0].values())) or "") if rows else ""
 
-    def _filled(self, source: Source, lines: list[LogLine]) -> list[LogLine]:
-        # Records that lagged once will lag again; the run is not kept waiting for them.
-        recorded = [] if self._noticed else self._recorded(source, lines[0].time if lines else None)
-        bridged = bool(lines) and any(r.time // 1000 == lines[0].time // 1000 for r in recorded)
-        if not bridged and not self._noticed:
-            self._noticed = True
-            self._notice(
-                "the log grew faster than Snowflake hands it out: some lines are missing here; "
-                f"all of them in a few minutes: inv logs --run {self._run.name}"
-            )
-        return source.fresh(recorded) + source.fresh(lines)
-
-    def _recorded(self, source: Source, until: int | None) -> list[LogLine]:
-        """Return lines from the account's records, which hold everything but arrive there later."""
-        statement = sql.recorded_logs(
-            self._run.service,
-            source.instance,
-            source.container,
-            since=_stamp(source.since or 0),
-            until=None if until is None else _stamp(until + _A_MOMENT),
-        )
-        try:
-            rows = self._account.query(statement)
-        except Problem:  # no event table in this account, or no right to read it
+    def _before_restart(self, source: Source, restarts: int) -> list[LogLine]:
+        """Return what a container had still to say before it was restarted."""
+        if restarts <= source.restarts:
             return []
-        return [
-            LogLine(_time(row.get("timestamp")), source.instance, source.container, str(row.get("log") or ""))
-            for row in rows
-        ]
+        source.restart(restarts)
+        try:
+            text = self._ask(source, since=source.since, previous=True)
+            return source.fresh(parse(text, source.instance, source.container))
+        except Refused:
+            return source.fresh(self._recorded(source))
+
+    def _closed(self, source: Source) -> list[LogLine]:
+        """Return the lines of a gap and after it, once its records are there, or waiting for them is given up."""
+        gap = self._gaps[source.key]
+        recorded = [] if "lag" in self._noticed else self._recorded(source, gap.until)
+        bridged = gap.is_bridged(recorded)
+        if not bridged and gap.certain and "lag" not in self._noticed:
+            if time.monotonic() - gap.began < self._patience:
+                self._say_once("hold", f"{_TOO_FAST}; waiting for its records")
+                return []
+            after = (
+                f", and cannot be read from its records: {self._unreadable}"
+                if self._unreadable
+                else (f"; all of them in a few minutes: inv logs --run {self._run.name}")
+            )
+            self._say_once("lag", f"{_TOO_FAST}: some lines are missing here{after}")
+        del self._gaps[source.key]
+        return source.fresh(recorded) + source.fresh(gap.held)
+
+    def _without_node(self, source: Source, refusal: Refused) -> list[LogLine]:
+        """Return lines from the records: the node that kept the log is gone."""
+        gap = self._gaps.pop(source.key, None)
+        try:
+            recorded = self._records.lines(source)
+        except Unreachable:
+            raise
+        except Problem as problem:
+            why = refusal.why.partition("\n")[0]
+            self._say_once("gone", f"the log cannot be read: {why}; its records: {problem.why or problem.what}")
+            recorded = []
+        return source.fresh(recorded) + (source.fresh(gap.held) if gap else [])
+
+    def _recorded(self, source: Source, until: int | None = None) -> list[LogLine]:
+        try:
+            return self._records.lines(source, until)
+        except Unreachable:
+            raise
+        except Problem as problem:  # no event table in this account, or no right to read it
+            self._patience, self._unreadable = 0, problem.what
+            return []
+
+    def _say_once(self, kind: str, text: str) -> None:
+        if kind not in self._noticed:
+            self._noticed.add(kind)
+            self._notice(text)
 
 
-def read(account: Account, run: Run, view: View) -> None:
+def read(account: Account, run: Run, view: View, wanted: Wanted | None = None) -> None:
     """Show the run's state, and its log as far as it goes."""
+    chosen = wanted or Wanted()
     snapshot = observe(account, run)
+    chosen.check(run, snapshot.containers)
     view.state(snapshot)
-    reader = LogReader(account, run, view.notice)
+    reader = LogReader(account, run, view.notice, chosen, patience=0)
     for line in [*reader.poll(snapshot.containers), *reader.flush()]:
-        view.line(line)
-
-
-def _stamp(time: int | None) -> str | None:
-    return None if time is None else rfc3339(time)
-
-
-def _time(value: object) -> int:
-    """Read the TIMESTAMP of a record, which carries no zone and is in UTC, as nanoseconds."""
-    exact = nanoseconds(f"{value}Z".replace(" ", "T")) if isinstance(value, str) else None
-    when = moment(value)
-    if exact is not None or when is None:
-        return exact or 0
-    return (when - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1000
+        if chosen.shows(line):
+            view.line(line)

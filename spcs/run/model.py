@@ -109,25 +109,33 @@ class ContainerStatus:
         return said if self.message == f"Running ({said})" else ""
 
 
-_USUAL = ("", "Running", "Completed successfully", "Waiting to start")
+#: What containers say when nothing is special.
+USUAL = ("", "Running", "Completed successfully", "Waiting to start")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the account says about a run at one moment. Times are aware datetimes, None where Snowflake gave none."""
+    """What the account says about a run at one moment. Times are aware datetimes, None where Snowflake gave none.
+
+    `waits_for` is a sentence, and `waited` the seconds since the run was made, while it waits; `doom` says why waiting
+    is in vain, and is empty as long as there is hope.
+    """
 
     state: State
     containers: tuple[ContainerStatus, ...] = ()
     created: datetime | None = None
     updated: datetime | None = None
     pool: str = ""
+    waits_for: str = ""
+    waited: float | None = None
+    doom: str = ""
 
     @property
     def message(self) -> str:
         """What the containers say beyond the usual, each sentence once, in their order. While the run waits, one that
         failed already is not what it waits for."""
         waits = self.state is State.PENDING
-        speaking = [c for c in self.containers if c.message not in _USUAL and not (waits and c.status == "FAILED")]
+        speaking = [c for c in self.containers if c.message not in USUAL and not (waits and c.status == "FAILED")]
         return "; ".join(dict.fromkeys(c.message for c in speaking))
 
 

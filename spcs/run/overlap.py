@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from time import monotonic
 
 from spcs.run.model import LogLine
 
@@ -20,6 +21,8 @@ from spcs.run.model import LogLine
 LOOK_BACK = 50_000_000
 # What Snowflake cuts an answer to, less room for the one line that did not fit any more.
 FULL_BYTES = 95_000
+# Of how many last records, and by how many last characters, the end of a huge line is known again.
+_LAST = 200
 
 _STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)", re.DOTALL)
 
@@ -52,24 +55,40 @@ def is_full(text: str) -> bool:
 
 
 class Source:
-    """The log of one container of one instance, and how far it has been given out."""
+    """The log of one container of one instance, and how far it has been given out; from `since` on, if given."""
 
-    def __init__(self, instance: int, container: str) -> None:
+    def __init__(self, instance: int, container: str, since: int | None = None) -> None:
         self.instance = instance
         self.container = container
         self.last: int | None = None
+        self.restarts = 0
+        self._began = since
+        self._anew = False
         self._seen: Counter[tuple[int, str]] = Counter()
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.instance, self.container
 
     @property
     def since(self) -> int | None:
         """From when to ask next, in nanoseconds; None for the beginning."""
-        return None if self.last is None else self.last - LOOK_BACK
+        if self.last is None:
+            return self._began
+        return max(self.last - LOOK_BACK, self._began or 0)
+
+    def restart(self, restarts: int) -> None:
+        """Note that the container began anew: its log has no line that is known."""
+        self.restarts, self._anew = restarts, True
 
     def has_gap(self, lines: list[LogLine], full: bool) -> bool:
         """Tell whether lines are missing between what was given out and `lines`."""
-        if self.last is None:
+        if self.last is None or self._anew:
+            self._anew = self._anew and not lines
             return full
-        return bool(lines) and not any(_key(line) in self._seen for line in lines)
+        if not lines:  # the end of a line that is larger than an answer
+            return full
+        return not any(_key(line) in self._seen for line in lines)
 
     def fresh(self, lines: list[LogLine]) -> list[LogLine]:
         """Return the lines not yet given out, in order, and count them as given out."""
@@ -95,6 +114,39 @@ class Source:
         self._seen = Counter({key: count for key, count in self._seen.items() if key[0] >= oldest})
 
 
+class Gap:
+    """Lines missing before an answer. What comes after them is held until records bridge it."""
+
+    def __init__(self, source: Source, lines: list[LogLine], text: str, full: bool) -> None:
+        self.front = Source(source.instance, source.container, since=source.since)
+        self.began = monotonic()
+        self.certain = False
+        """Was an answer cut? Else the server may only have left out what is known here."""
+        self.held: list[LogLine] = []
+        self.until: int | None = None
+        """Up to when records are needed, in nanoseconds; None for all that there are."""
+        self._cut = ""
+        self._note(lines, text, full)
+        self.held += self.front.fresh(lines)
+
+    def grow(self, lines: list[LogLine], text: str, full: bool) -> None:
+        """Take a later answer, before which lines may be missing in turn."""
+        if self.front.has_gap(lines, full):
+            self._note(lines, text, full)
+        self.held += self.front.fresh(lines)
+
+    def is_bridged(self, recorded: list[LogLine]) -> bool:
+        """Tell whether records reach what is held: its first line, or, of a line larger than an answer, its end."""
+        if self.until is None:
+            return bool(self._cut) and any(line.text.endswith(self._cut) for line in recorded[-_LAST:])
+        return any(line.time // 1000 == self.until // 1000 for line in recorded)
+
+    def _note(self, lines: list[LogLine], text: str, full: bool) -> None:
+        self.certain = self.certain or full
+        self.until = lines[0].time if lines else None
+        self._cut = "" if lines else text.rstrip("\r\n")[-_LAST:]
+
+
 class Merger:
     """Merges the sources' new lines by time.
 
@@ -106,14 +158,14 @@ class Merger:
         self._waiting: dict[tuple[int, str], list[tuple[int, LogLine]]] = {}
         self._horizon = 0
 
-    def feed(self, batches: Mapping[tuple[int, str], list[LogLine]]) -> list[LogLine]:
-        """Take one round of new lines by (instance, container), give back the lines that are due."""
+    def feed(self, batches: Mapping[tuple[int, str], list[LogLine]], until: int | None = None) -> list[LogLine]:
+        """Take one round of new lines by (instance, container), give back the lines that are due, `until` a time."""
         for source, lines in batches.items():
             self._waiting.setdefault(source, []).extend(_rising(lines))
         newest = max((queue[-1][0] for queue in self._waiting.values() if queue), default=0)
         horizon = newest if len(self._waiting) < 2 else self._horizon
         self._horizon = newest
-        return self._release(horizon)
+        return self._release(horizon if until is None else min(horizon, until))
 
     def flush(self) -> list[LogLine]:
         """Give back everything that still waits."""

@@ -5,18 +5,23 @@ Always asynchronous: a job that runs inside a synchronous statement dies with th
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from spcs.account import sql
-from spcs.account.errors import NAME_TAKEN, Missing
-from spcs.errors import Left, Refused
+from spcs.account.errors import NAME_TAKEN, Missing, Unreachable
+from spcs.errors import Left, NotReady, Refused
 from spcs.run import receipts
 from spcs.run.account import Account
 from spcs.run.model import Run
 from spcs.run.names import SPEC_FILE, folder
 from spcs.run.record import Record
+
+SEND_AGAIN = 1.0
+# How long the account may fail to answer, in seconds, before it is left open whether the run was started.
+SILENCE = 300.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
     for each in (file, receipt):
         account.put(each, folder(run.stage, run.name))
     try:
-        account.statement(execute(submission))
+        _send(account, submission)
     except (Refused, Missing) as refusal:
         receipt.unlink(missing_ok=True)
         raise _explained(refusal, run) from refusal
@@ -84,6 +89,28 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
             f"come back with: inv logs --run {run.name} --follow\nstop it with: inv cancel --run {run.name}",
         ) from None
     return run
+
+
+def _send(account: Account, submission: Submission) -> None:
+    """Send the statement until it is answered. It never starts a job twice: a name is taken once and for all, so if it
+    is taken after an answer was lost, it is this run that has it."""
+    lost = 0.0
+    while True:
+        try:
+            account.statement(execute(submission))
+            return
+        except Unreachable as silence:
+            lost = lost or time.monotonic()
+            if time.monotonic() - lost > SILENCE:
+                run = submission.run
+                what = f"the account stopped answering while the run {run.name} was being started"
+                fix = f"inv status --run {run.name} (it says whether it was started)"
+                raise NotReady(what, silence.why, fix) from silence
+            time.sleep(SEND_AGAIN)
+        except Refused as refusal:
+            if not (lost and refusal.errno == NAME_TAKEN):
+                raise
+            return
 
 
 def _explained(refusal: Refused | Missing, run: Run) -> Refused | Missing:

@@ -1,15 +1,18 @@
-"""Ask the account how a run is: DESCRIBE SERVICE for the state, SHOW SERVICE CONTAINERS for the reasons."""
+"""Ask the account how a run is: DESCRIBE SERVICE for the state, SHOW SERVICE CONTAINERS for the reasons (its rows carry
+the instances, too), and, while it waits, DESCRIBE COMPUTE POOL for what it waits for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from spcs.account import sql
-from spcs.account.errors import Missing
-from spcs.errors import NotReady
+from spcs.account.errors import Missing, Unreachable
+from spcs.errors import NotReady, Problem
+from spcs.run import waiting
 from spcs.run.account import Account
 from spcs.run.model import ContainerStatus, Run, Snapshot, State
 
@@ -27,28 +30,37 @@ class RunMissing(NotReady):
         )
 
 
-# What a PENDING container says when waiting will not help.
-_HOPELESS = re.compile(
-    r"failed to (pull|retrieve) image|invalid (image|format)|uses an invalid format|manifest unknown"
-    r"|image .*(not found|does not exist)|only supports image for",
-    re.IGNORECASE,
-)
-
-
 def observe(account: Account, run: Run) -> Snapshot:
     """Return the run's state now. A run that the account does not know raises RunMissing."""
     try:
         rows = account.query(sql.describe_service(run.service))
     except Missing as missing:
         raise RunMissing(run) from missing
-    return _snapshot(rows[0], _containers(account, run))
+    snapshot = _snapshot(rows[0], _containers(account, run))
+    if snapshot.state is State.RUNNING:
+        return replace(snapshot, waits_for=waiting.late_replicas(snapshot.containers))
+    return _waiting(account, snapshot) if snapshot.state is State.PENDING else snapshot
 
 
-def hopeless(snapshot: Snapshot) -> str:
-    """Return why waiting for a PENDING run is in vain, or the empty string."""
-    if snapshot.state is not State.PENDING:
-        return ""
-    return next((c.message for c in snapshot.containers if _HOPELESS.search(c.message)), "")
+def _waiting(account: Account, snapshot: Snapshot) -> Snapshot:
+    pool = _pool(account, snapshot.pool)
+    since = snapshot.created
+    return replace(
+        snapshot,
+        waits_for=waiting.reason(snapshot.containers, pool),
+        waited=max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else None,
+        doom=waiting.hopeless(snapshot.containers, pool),
+    )
+
+
+def _pool(account: Account, name: str) -> waiting.Pool | None:
+    try:
+        rows = account.query(sql.describe_compute_pool(name)) if name else []
+    except Unreachable:
+        raise
+    except Problem:  # a role without MONITOR on the pool may run jobs in it all the same
+        return None
+    return waiting.read_pool(rows[0]) if rows else None
 
 
 def settled(snapshot: Snapshot) -> bool:

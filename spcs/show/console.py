@@ -37,6 +37,13 @@ def plan(text: str) -> None:
     _put(sys.stdout, text)
 
 
+def asked(question: str) -> str:
+    """Ask on stderr, so that what goes to stdout stays data, and return the answer, empty where there is none."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
 def painted(text: str, tone: Tone, stream: TextIO) -> str:
     """Return the text in the palette's colour where the stream shows colours."""
     if tone not in PALETTE or not is_colourful(stream):

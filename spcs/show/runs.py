@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spcs.run.model import State, readable_amount
-from spcs.show.console import Tone, emit, say, write
+from spcs.show.console import Tone, asked, emit, is_terminal, say, write
 from spcs.show.tables import aligned
 
 if TYPE_CHECKING:
     from spcs.run.model import LogLine, Run, Snapshot, Verdict
 
+#: From how many seconds on it is said how long a run has waited.
+LONG = 20
 _TONES: Mapping[State, Tone] = {State.DONE: "good", State.RUNNING: "good", State.PENDING: "quiet"}
 
 
@@ -27,8 +30,11 @@ class RunView:
         self._several = self._several or len(snapshot.containers) > 1
         if not snapshot.state.final:
             word = "waiting" if snapshot.state is State.PENDING else snapshot.state.word
+            if snapshot.waited and snapshot.waited >= LONG:
+                word += f" for {duration(snapshot.waited)}"
             notes = "; ".join(dict.fromkeys(c.note for c in snapshot.containers if c.note))
-            say(": ".join(filter(None, (word, notes or snapshot.message))), _TONES.get(snapshot.state, "warn"))
+            said = snapshot.waits_for or notes or snapshot.message
+            say(": ".join(filter(None, (word, said))), _TONES.get(snapshot.state, "warn"))
 
     def line(self, line: LogLine) -> None:
         """Put a log line on stdout; with its container in front where there are several."""
@@ -39,6 +45,14 @@ class RunView:
 
     def notice(self, text: str) -> None:
         say(text, "warn")
+
+
+def stop_or_leave(run: Run) -> bool:
+    """Ask, after Ctrl-C, whether to stop the run; False where nobody can be asked."""
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        return False
+    say("")
+    return asked(f"stop {run.name}? [y/N, Enter leaves it running] ").lower() in ("y", "yes")
 
 
 def submitted(run: Run) -> None:

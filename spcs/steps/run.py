@@ -1,4 +1,4 @@
-"""`inv run`, `status`, `logs`, `cancel`, `fetch`: a job from its submission to its outputs."""
+"""`inv run`, `status`, `cancel`, `fetch`: a job from its submission to its outputs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from spcs.config import Job, integrations
 from spcs.errors import NotReady, SettingsProblem
 from spcs.image import ImagePlan, Receipt, read
 from spcs.project import Project
-from spcs.run import files, history, receipts, verdict, watch
-from spcs.run.follow import follow as to_the_end
-from spcs.run.logs import LINES
-from spcs.run.logs import read as log_lines
+from spcs.run import files, history, receipts, watch
 from spcs.run.model import Run, State
-from spcs.run.names import SPEC_FILE, known_run, new_run
+from spcs.run.names import SPEC_FILE, new_run
 from spcs.run.submit import Submission, submit
 from spcs.show import runs as screen
 from spcs.show import tables
 from spcs.show.console import say
-from spcs.specification import CONTAINER, unknown_family
+from spcs.specification import unknown_family
 from spcs.steps.account import YOUR_USER, setup_sql
+from spcs.steps.follow import Stay, say_looks, stay_with
 from spcs.steps.image import image_path, image_plan, run_specification
 from spcs.steps.record import record
+from spcs.steps.which import chosen
 
 
-def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
+def run(project: Project, job: str, resume: str, stay: Stay) -> None:
     """Start the job and, unless told otherwise, stay with it until its verdict; raises JobFailed for a bad one.
 
     With `resume`, the name of an earlier run, the new one sees that one's outputs and writes only its own.
@@ -59,66 +58,39 @@ def run(project: Project, job: str, follow: bool, resume: str = "") -> None:
     screen.submitted(run)
     if earlier:
         say(f"it goes on from {earlier.name}")
-    if not follow:
-        return say(f"come back with: inv logs --run {run.name} --follow")
-    _to_the_verdict(project, run, stop_doomed=True)
+    stay_with(project, run, stay)
 
 
 def status(project: Project, run: str, as_json: bool) -> None:
     """Show what the account says of a run."""
-    chosen = _chosen(project, run)
+    found = chosen(project, run)
     if project.dry:
-        return _say_looks(project, chosen)
-    snapshot = watch.observe(project.account, chosen)
-    tables.status(chosen, snapshot, as_json=as_json)
+        return say_looks(project, found)
+    snapshot = watch.observe(project.account, found)
+    tables.status(found, snapshot, as_json=as_json)
     if snapshot.state.final:
-        history.look(project.account, project.root, chosen)
-
-
-def logs(project: Project, run: str, follow: bool, as_json: bool) -> None:
-    """Print a run's log lines; with `follow` until its end, then its verdict."""
-    chosen = _chosen(project, run)
-    if project.dry:
-        _say_looks(project, chosen)
-        project.account.query(sql.service_logs(chosen.service, 0, CONTAINER, LINES))
-        return
-    if follow:
-        return _to_the_verdict(project, chosen, as_json=as_json)
-    log_lines(project.account, chosen, screen.RunView(as_json=as_json))
+        history.look(project.account, project.root, found)
 
 
 def cancel(project: Project, run: str) -> None:
     """Ask the account to stop a run; one that has ended stays as it is."""
-    chosen = _chosen(project, run)
+    found = chosen(project, run)
     if project.dry:
-        project.account.query(sql.cancel_job(chosen.service))
+        project.account.query(sql.cancel_job(found.service))
         return
-    state = files.cancel(project.account, chosen)
-    say(f"{state.word}: {chosen.name}")
+    state = files.cancel(project.account, found)
+    say(f"{state.word}: {found.name}")
 
 
 def fetch(project: Project, run: str) -> None:
     """Copy a run's outputs to `runs/<run>/`."""
-    chosen = _chosen(project, run)
+    found = chosen(project, run)
     if project.dry:
-        project.account.list_stage(chosen.output)
-        project.account.get(chosen.output, project.root / "runs" / chosen.name)
+        project.account.list_stage(found.output)
+        project.account.get(found.output, project.root / "runs" / found.name)
         return
-    folder = files.fetch(project.account, chosen, project.root, say)
-    say(f"outputs of {chosen.name} in {folder.relative_to(project.root)}/")
-
-
-def _say_looks(project: Project, run: Run) -> None:
-    """With `dry`: say what is asked about a run. There are no answers to go on with."""
-    project.account.query(sql.describe_service(run.service))
-    project.account.query(sql.show_service_containers(run.service))
-
-
-def _to_the_verdict(project: Project, run: Run, *, as_json: bool = False, stop_doomed: bool = False) -> None:
-    ended = to_the_end(project.account, run, screen.RunView(as_json=as_json), stop_doomed=stop_doomed)
-    history.complete(project.account, project.root, ended)
-    screen.verdict(ended, as_json=as_json)
-    verdict.check(ended)
+    folder = files.fetch(project.account, found, project.root, say)
+    say(f"outputs of {found.name} in {folder.relative_to(project.root)}/")
 
 
 def _texts(project: Project, name: str, plan: ImagePlan) -> dict[str, str]:
@@ -171,7 +143,7 @@ def _named(project: Project, name: str, job: Job, receipt: Receipt) -> Run:
 
 def _earlier(project: Project, name: str) -> Run:
     """The run to go on from; raises NotReady while it goes on itself, if it left nothing, and if there is none."""
-    earlier = _chosen(project, name)
+    earlier = chosen(project, name)
     if project.dry:
         return earlier
     left = files.outputs(project.account, earlier)
@@ -198,13 +170,3 @@ def _earlier(project: Project, name: str) -> Run:
             fix=f"inv run --job {earlier.job}",
         )
     return earlier
-
-
-def _chosen(project: Project, name: str) -> Run:
-    """The run of that name, or the last one started from here; raises SettingsProblem or NotReady."""
-    if not name:
-        return receipts.last(project.root, project.settings.connection)
-    flake = project.settings.snowflake
-    stage = f"{flake.database}.{flake.schema}.{flake.stage}"
-    found = receipts.find(project.root, name)
-    return found or Run(known_run(name), flake.database, flake.schema, stage, project.settings.connection)

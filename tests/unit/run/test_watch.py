@@ -4,43 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from spcs.run.follow import LONGEST, SHORTEST, pause
+from spcs.run.follow import pause
 from spcs.run.model import ContainerStatus, Snapshot, State
-from spcs.run.watch import hopeless, moment, settled
-
-
-def pending(message: str) -> Snapshot:
-    return Snapshot(State.PENDING, (ContainerStatus(0, "main", "PENDING", message),))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Failed to pull image",
-        "Provided image name uses an invalid format",
-        "Failed to retrieve image: SPCS only supports image for amd64 architecture.",
-    ],
-)
-def test_waiting_for_an_image_that_cannot_be_pulled_is_hopeless(message: str) -> None:
-    assert hopeless(pending(message)) == message
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Waiting to start",
-        "Compute pool node(s) are being provisioned",
-        "Unschedulable due to insufficient resources",
-        "Readiness probe is failing at path: /, port: 80",
-        "",
-    ],
-)
-def test_waiting_for_a_node_is_not_hopeless(message: str) -> None:
-    assert hopeless(pending(message)) == ""
-
-
-def test_a_run_that_has_started_is_never_given_up_for_a_message() -> None:
-    assert hopeless(Snapshot(State.RUNNING, (ContainerStatus(0, "main", "READY", "Failed to pull image"),))) == ""
+from spcs.run.watch import moment, settled
 
 
 def test_a_failed_run_is_settled_once_an_exit_code_is_in() -> None:
@@ -51,10 +17,13 @@ def test_a_failed_run_is_settled_once_an_exit_code_is_in() -> None:
     assert not settled(Snapshot(State.RUNNING, (container,)))
 
 
-def test_the_pause_is_a_tenth_of_the_silence_within_bounds() -> None:
-    assert pause(0) == SHORTEST == 0.3
-    assert pause(10) == 1.0
-    assert pause(3600) == LONGEST == 5.0
+@pytest.mark.parametrize(
+    ("age", "quiet", "seconds"),
+    [(0, 0, 0.3), (10, 10, 1.0), (600, 600, 5.0), (3600, 0, 2.0), (3600, 30, 3.0), (36_000, 36_000, 15.0)],
+)
+def test_the_pause_is_a_tenth_of_the_silence_within_bounds_that_grow(age: float, quiet: float, seconds: float) -> None:
+    assert pause(age, quiet) == seconds
+    assert pause(age, quiet, busy=True) == 0
 
 
 @pytest.mark.parametrize(
