@@ -268,6 +268,26 @@ def fetch(c: Context, run: str = "") -> None:
     step.fetch(project(c), run)
 
 
+@task(
+    iterable=["run"],
+    help={
+        "run": f"{RUN}; say it again for more of them",
+        "last": "instead: so many of the newest runs",
+        "job": "instead: the newest run of that job, or with --last so many of it",
+        "output": "the file to write (default: runs/RUN/report.html)",
+    },
+)
+def report(c: Context, run: list[str] | None = None, last: int = 0, job: str = "", output: str = "") -> None:
+    """Write a page about runs: verdict, curves, settings, log.
+
+    One HTML file that loads nothing, to be read in a browser, mailed or printed; its path is printed on stdout. Several
+    runs are laid over each other: inv report RUN RUN.
+    """
+    from spcs.steps import report as step
+
+    step.report(project(c), run or [], job, last, output)
+
+
 @task(help={"only": "startup, image, training or gpu (default: all but gpu)"})
 def bench(c: Context, only: str = "") -> None:
     """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
@@ -280,24 +300,7 @@ def bench(c: Context, only: str = "") -> None:
     step.bench(project(c), only)
 
 
-ns = Collection(
-    doctor,
-    setup,
-    teardown,
-    data,
-    new,
-    render,
-    build,
-    push,
-    images,
-    login,
-    run,
-    status,
-    jobs,
-    logs,
-    wait,
-    cancel,
-    fetch,
-    bench,
-)
+before = (doctor, setup, teardown, data, new, render, build, push, images, login)
+after = (run, status, jobs, logs, wait, cancel, fetch, report, bench)
+ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

@@ -28,23 +28,35 @@ Filters = Mapping[str, Callable[[Any], str]]
 
 def render(root: Path, template: str, values: Mapping[str, Any], filters: Filters = MappingProxyType({})) -> str:
     """The text of `template` (a path below `root`) filled with `values`; raises SettingsProblem with file:line."""
-    environment = jinja2.Environment(
+    environment = _environment(root, html=False)
+    environment.filters |= {"tojson": _json, **filters}
+    return _finished(_filled(environment, root, template, values), template)
+
+
+def page(root: Path, template: str, values: Mapping[str, Any]) -> str:
+    """As `render`, for HTML: every value is escaped, unless it is markup, and may hold the marks of a template."""
+    return _filled(_environment(root, html=True), root, template, values)
+
+
+def _environment(root: Path, *, html: bool) -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(root),
         undefined=jinja2.StrictUndefined,
         extensions=[_InlineTags],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=html,
     )
-    environment.filters |= {"tojson": _json, **filters}
+
+
+def _filled(environment: jinja2.Environment, root: Path, template: str, values: Mapping[str, Any]) -> str:
     try:
-        text = environment.get_template(template).render(**values)
+        return environment.get_template(template).render(**values)
     except SettingsProblem:
         raise
     except Exception as error:  # a template is a program of the user's: it may raise anything
         raise _problem(error, root, template, values) from error
-    return _finished(text, template)
 
 
 def source(root: Path, template: str) -> str:

@@ -1,9 +1,10 @@
 """Where Invoke meets a user's mistyped word: its rough edges, smoothed here (and, for files, in `reading`).
 
 Invoke 3.0.3 gives no hint for an unknown task (and leaves with 1, where wrong words are 2 here), takes the value of an
-option that has none for a task, leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. `smooth()` wraps some of
-its methods and takes our variables out of the environment it reads; `tests/unit/test_words.py` holds each against the
-installed Invoke. A chain is about one job, so `--job` said once holds for every task in it.
+option that has none for a task, leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. It has no way to take any
+number of words, as the names of runs. `smooth()` wraps some of its methods and takes our variables out of the
+environment it reads; `tests/unit/test_words.py` holds each against the installed Invoke. A chain is about one job, so
+`--job` said once holds for every task in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Callable
 
 from invoke.exceptions import ParseError
+from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from spcs import reading
@@ -20,6 +22,8 @@ from spcs.errors import Left, SettingsProblem, did_you_mean
 
 INVOKES_OWN = ("INVOKE_RUN_", "INVOKE_RUNNERS_", "INVOKE_SUDO_", "INVOKE_TASKS_", "INVOKE_TIMEOUTS_")
 INVOKES_OWN_NAMES = ("INVOKE_RUNTIME_CONFIG", "INVOKE_DEBUG")
+
+_RUN = re.compile(r"[a-z][a-z0-9_]*_\d{8}_\d{6}_[a-z0-9]{4}", re.IGNORECASE)
 
 environment: dict[str, str] = {}
 """Our `INVOKE_*` variables, as `spcs.config.load` takes them."""
@@ -41,10 +45,28 @@ def smooth() -> None:
 
 def _with_hint(parse_tasks: Callable[[Program], None]) -> Callable[[Program], None]:
     def parse(program: Program) -> None:
+        _name_runs(program)
         _told(parse_tasks)(program)
         _one_job(program)
 
     return parse
+
+
+def _name_runs(program: Program) -> None:
+    """A run's name by itself is the value of its task's `--run`: `inv report RUN RUN`. No task is called like one."""
+    words = program.core.unparsed
+    if not any(map(_RUN.fullmatch, words)):
+        return
+    tasks = {name: task for task in program.collection.to_contexts() for name in (task.name, *task.aliases)}
+    task = None
+    for index, word in enumerate(words):
+        task = tasks.get(word, task)
+        if task and "run" in task.args and _RUN.fullmatch(word) and not _takes_a_value(words[index - 1], task):
+            words[index] = f"--run={word}"
+
+
+def _takes_a_value(word: str, task: ParserContext) -> bool:
+    return word in task.flags and task.flags[word].takes_value
 
 
 def _told(step: Callable[[Program], None]) -> Callable[[Program], None]:

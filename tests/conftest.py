@@ -1,7 +1,8 @@
 """Fixtures for tests that run the project as a user does. `tests/support.py` holds what they are made of.
 
-A test marked `engine` runs real containers with docker, one marked `engine("podman")` with podman. Without it the test
-is skipped with the reason; where `.ci/engine` has promised it (PROMISES), a missing engine fails the run instead.
+A test marked `engine` runs real containers with docker, one marked `engine("podman")` with podman; one marked `browser`
+opens pages in Chromium. Without it the test is skipped with the reason; where `.ci/` has promised it (PROMISES), a
+missing one fails the run instead.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import support
+from tests import browser, support
 from tests.support import Client, Outcome, Project
 
 OLD_CONNECTOR = "snowflake-connector-python==4.8.1"
 BUILD_SECONDS = 1800  # the first test with an engine installs torch into an image, and pushes it
-PROMISES = {"docker": "SPCS_TEST_DOCKERS", "podman": "SPCS_TEST_PODMAN"}
+PROMISES = {"docker": "SPCS_TEST_DOCKERS", "podman": "SPCS_TEST_PODMAN", "chromium": "SPCS_TEST_CHROMIUM"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,10 +60,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("engine")
         if mark:
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS))
-        for engine in (mark.args or ("docker",)) if mark else ():
-            if why := support.lacking(engine):
-                if PROMISES[engine] in os.environ:
-                    raise pytest.UsageError(f"an engine was promised by {PROMISES[engine]}: {why}")
+        needed = {engine: support.lacking(engine) for engine in (mark.args or ("docker",))} if mark else {}
+        if item.get_closest_marker("browser"):
+            needed["chromium"] = browser.lacking()
+        for what, why in needed.items():
+            if why and PROMISES[what] in os.environ:
+                raise pytest.UsageError(f"{what} was promised by {PROMISES[what]}: {why}")
+            if why:
                 item.add_marker(pytest.mark.skip(reason=why))
 
 
@@ -76,6 +80,13 @@ def docker_clients() -> tuple[Client, ...]:
 def base_image() -> str:
     """The base that images are built from in this run."""
     return support.base_image()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
+    """One browser for the tests of a file."""
+    with browser.browser(tmp_path_factory.mktemp("chromium")) as window:
+        yield window
 
 
 @pytest.fixture

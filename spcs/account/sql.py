@@ -6,6 +6,7 @@ Object names may be dotted and may already be in double quotes; see `quoting` fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spcs.account.quoting import file_uri, identifier, literal, location, plain, qualified
@@ -210,6 +211,17 @@ def logged_events(
     wanted += [f"TIMESTAMP >= {_moment(since)}"] * bool(since) + [f"TIMESTAMP <= {_moment(until)}"] * bool(until)
     lines = [f"SELECT TIMESTAMP, VALUE FROM {qualified(table)}", "  WHERE RECORD_TYPE = 'LOG'"]
     return "\n".join([*lines, *(f"    AND {condition}" for condition in wanted), "  ORDER BY TIMESTAMP"])
+
+
+def measured(name: str, since: datetime | None = None) -> str:
+    """Ask for what the account measured of a job's containers, in order of time; without `since`, in the last day.
+
+    Columns TIMESTAMP (no zone, in UTC), METRIC_NAME, VALUE, UNIT, INSTANCE_ID, CONTAINER_NAME. It measures what the
+    specification's `platformMonitor` names, and nothing without it.
+    """
+    columns = "TIMESTAMP, METRIC_NAME, VALUE, UNIT, INSTANCE_ID, CONTAINER_NAME"
+    start = f"START_TIME => {_moment(f'{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}')}" if since else ""
+    return f"SELECT {columns} FROM TABLE({plain(name)}!SPCS_GET_METRICS({start}))\n  ORDER BY TIMESTAMP"
 
 
 def cancel_job(name: str) -> str:

@@ -56,6 +56,19 @@ def test_status_logs_and_fetch_know_the_run(desk: Project, trained: tuple[str, s
     assert metrics["accuracy"] >= 0.95
 
 
+def test_report_writes_one_page_and_says_where(desk: Project, trained: tuple[str, str]) -> None:
+    name, _ = trained
+    done = desk.inv("report", name)
+    assert done.code == 0, done
+    assert done.stdout == f"runs/{name}/report.html\n"
+    text = (desk.root / "runs" / name / "report.html").read_text()
+    for said in ("Done</span> in", "held out", "rows per s", "predictions.png", "torchdata", "spec.yaml", "best_loss="):
+        assert said in text, said
+    nobody = desk.inv("report", "--run", "train_20200101_000000_bbbb")
+    assert nobody.code == 3, nobody
+    assert "is not in TRAINING_DB.TRAINING" in nobody.stderr
+
+
 def test_images_lists_what_was_pushed(desk: Project) -> None:
     rows = [json.loads(line) for line in desk.inv("images", "--json").stdout.splitlines()]
     pushed = [row for row in rows if row["where"] == "repository"]

@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "specification": {"errors", "config", "render", "spec"},
     "image": {"errors", "render", "pins", "lock"},
     "run": {"errors", "account", "render", "spec"},
-    "show": {"errors", "run.model", "run.record"},
+    # what is known of runs, as pure data
+    "show": {"errors", "run.model", "run.record", "run.story", "run.measures"},
     # the specification's model is the ground floor that all may stand on
     "doctor": {"errors", "account", "image", "config", "spec"},
     "project": {

@@ -27,6 +27,14 @@ def push(c, job=""):
 def run(c, job=""):
     print("run", job)
 
+@task(iterable=["run"])
+def report(c, run=None, open=False, output=""):
+    print("report", run, open, output)
+
+@task
+def logs(c, run="", follow=False):
+    print("logs", run, follow)
+
 @task
 def setup(c, admin=True, json=False):
     print("setup", admin)
@@ -176,6 +184,33 @@ def test_our_variables_are_kept_from_invoke_and_its_own_are_not(folder: Path) ->
 )
 def test_a_job_named_once_holds_for_the_chain(folder: Path, words: list[str], said: str) -> None:
     assert inv(folder, *words).stdout == said
+
+
+A, B = "train_20261127_120217_6f3n", "Mine_20261127_120217_9wq2"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["logs", A], f"logs {A} False\n"),
+        (["logs", "--follow", A], f"logs {A} True\n"),
+        (["logs", "--run", A, "--follow"], f"logs {A} True\n"),
+        (["report"], "report [] False \n"),
+        (["report", A, B], f"report ['{A}', '{B}'] False \n"),
+        (["report", A, "--open", B, "logs", B], f"report ['{A}', '{B}'] True \nlogs {B} False\n"),
+        (["report", "--output", A, B], f"report ['{B}'] False {A}\n"),
+        (["report", f"--run={A}", "push", "--job", B], f"report ['{A}'] False \npush {B}\n"),
+    ],
+)
+def test_the_name_of_a_run_by_itself_is_the_run_meant(folder: Path, words: list[str], said: str) -> None:
+    done = inv(folder, *words)
+    assert done.stdout == said, done.stderr
+
+
+def test_the_name_of_a_run_where_none_can_be_meant_is_a_wrong_word(folder: Path) -> None:
+    done = inv(folder, "push", A)
+    assert done.returncode == 2
+    assert f"there is no task '{A}'" in done.stderr
 
 
 def test_ctrl_c_leaves_with_130(folder: Path) -> None:
