@@ -101,6 +101,18 @@ def test_a_container_that_exits_3(fresh: Project) -> None:
     assert "    line 5\n" not in done.stderr, "more than the last 20 lines"
 
 
+def test_a_program_whose_image_lacks_a_module(desk: Project) -> None:
+    desk.write("lacks.py", "import sys\nprint('begun')\ndef main():\n    import no_such_module\nmain()\n")
+    desk.write("lacks.yaml", "job: lacks\njobs:\n  lacks: {command: [python, lacks.py]}\n")
+    done = desk.inv("-f", "lacks.yaml", "build", "push", "run")
+    assert done.code == 1, done
+    assert "exit code 1: the image has no Python module no_such_module\n" in done.stderr, done
+    shown = done.stderr.partition("its traceback:\n")[2]
+    assert ", in main\n" in shown
+    assert "    ModuleNotFoundError: No module named 'no_such_module'\n  the last " in shown
+    assert "fix: add its package with a version to pins in invoke.yaml, " in shown
+
+
 def test_a_table_of_somebody_else_is_not_replaced(fresh: Project) -> None:
     done = fresh.inv("setup", "data")
     assert done.code == 0, done
