@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from spcs.account.errors import Unreachable
 from spcs.errors import Left, NotReady
-from spcs.run import files, verdict, watch
+from spcs.run import files, remedies, verdict, watch
 from spcs.run.account import Account
 from spcs.run.logs import LogReader, Wanted
 from spcs.run.model import LogLine, Run, Snapshot, State, Verdict, View
@@ -175,11 +175,15 @@ class _Follower:
         news = (snapshot.state, "" if snapshot.state.final else snapshot.waits_for or snapshot.message)
         minutes = int(snapshot.waited or 0) // 60
         shown = (*news, minutes if minutes < 10 else minutes // 10 * 10)
-        if news != self._shown[:2]:
+        changed = news != self._shown[:2]
+        if changed:
             self._news = time.monotonic()
         if shown != self._shown:
             self._shown = shown
             self._view.state(snapshot)
+        names = {"job": self._run.job, "run": self._run.name, "pool": snapshot.pool}
+        if changed and not snapshot.doom and (known := remedies.of_wait(snapshot.waits_for, **names)):
+            self._view.notice(known.fix)
 
     def _read(self, snapshot: Snapshot) -> bool:
         if snapshot.state is State.DELETED:

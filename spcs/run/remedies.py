@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spcs.account import pools
 from spcs.errors import Known, Meaning, meaning
 from spcs.run.tracebacks import Part, Traceback
 
@@ -268,9 +269,13 @@ def of_failure(message: str, traceback: Traceback | None, last: Sequence[str], *
     ending = ["\n".join(last)] if traceback is None or traceback.part is not Part.CAUSE else []
     texts = [*ending, *(traceback.errors if traceback else ())]
     found = (meaning(LOG, text, **names) for text in texts)
-    return meaning(CONTAINER, message, **names) or next((each for each in found if each), None)
+    return _of_container(message, **names) or next((each for each in found if each), None)
 
 
 def of_wait(message: str, **names: str) -> Meaning | None:
-    """Say what the message of a container that waits means."""
-    return meaning((*CONTAINER, *WAITING), message, **names)
+    """Say what the message of a container that waits, or of its pool, means."""
+    return _of_container(message, **names) or meaning(WAITING, message, **names)
+
+
+def _of_container(message: str, **names: str) -> Meaning | None:
+    return meaning((*CONTAINER, *pools.POOL), message, more="<number>", **names)

@@ -36,7 +36,7 @@ ENTRY = {"connection": "mine", "place": "[mine] in ~/.snowflake/connections.toml
 SPEC = "spec:\n  containers:\n  - {name: main, image: /db/s/images/x:1, resources: {requests: {cpu: 1.5}}}\n"
 #: Held where there is an account to ask: the number, the file, the test.
 ELSEWHERE = {
-    25: ("tests/wire/test_services_logs.py", "test_the_recorded_log_holds_a_burst_whole"),
+    25: ("tests/wire/test_run_logs.py", "test_a_node_that_is_gone_leaves_the_records"),
     26: ("tests/wire/test_services_logs.py", "test_a_waiting_container_has_no_logs_yet"),
     28: ("tests/wire/test_image_line.py", "test_registry_that_is_restarted_is_asked_again"),
 }

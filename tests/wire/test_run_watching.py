@@ -53,6 +53,21 @@ def test_a_run_that_waits_for_its_pool_says_so_and_starts_once_it_is_there(at: D
     assert seen.texts == ["awake"]
 
 
+def test_a_run_for_which_no_machine_has_room_says_what_to_do(at: Desk) -> None:
+    run = at.start("print('x')")
+    crowded = "Unschedulable due to insufficient resources"
+    with at.bad_line() as (line, account):
+        pending = answer(("name", "status", "compute_pool"), (run.name.upper(), "PENDING", "POOL"))
+        columns = ("instance_id", "container_name", "status", "message")
+        line.on("DESCRIBE SERVICE", pending, pending, Fault())
+        line.on("SHOW SERVICE CONTAINERS", *[answer(columns, ("0", "main", "PENDING", crowded))] * 2, Fault())
+        seen, ended = at.follow(run, account=account)
+    assert ended.state is State.DONE
+    assert crowded in seen.states[0].waits_for
+    (notice,) = seen.notices
+    assert notice.startswith("DESCRIBE COMPUTE POOL POOL tells")
+
+
 def without_image(at: Desk, asleep: str) -> Run:
     """A run whose image went while it waited."""
     at.account.query("CREATE IMAGE REPOSITORY DB.S.GOING")
