@@ -11,6 +11,7 @@ sys.dont_write_bytecode = False
 from invoke import Collection, Context, task  # noqa: E402 - after the line above
 
 import local_tasks  # noqa: E402 - as above
+from run_tasks import cancel, fetch, jobs, logs, status, wait  # noqa: E402 - as above
 from spcs.words import smooth  # noqa: E402 - as above
 
 smooth()
@@ -164,14 +165,27 @@ def login(c: Context) -> None:
         "detach": "leave once it runs; one that cannot start fails here",
         "timeout": "leave after so long, 90s, 10m or 1h30m; the job goes on",
         "resume": "an earlier run, to go on from its newest checkpoint (its job, unless --job names another)",
-    }
+        "like": "an earlier run, to do the same again: its image, its specification",
+        "set": "key=value: a setting of the job or an option of its program, for this run; key=a,b makes a sweep",
+        "best": "the metric by which a sweep's runs are compared: loss, or f1:max (default: the loss)",
+    },
+    iterable=["set"],
 )
 def run(
-    c: Context, job: str = "", follow: bool = True, detach: bool = False, timeout: str = "", resume: str = ""
+    c: Context,
+    set: list[str],
+    job: str = "",
+    follow: bool = True,
+    detach: bool = False,
+    timeout: str = "",
+    resume: str = "",
+    like: str = "",
+    best: str = "",
 ) -> None:
     """Run the job and follow it to its verdict.
 
     With --resume the new run sees the outputs of an earlier one, which it only reads; it has outputs of its own.
+    --set learning_rate=0.01,0.001 runs both, as many at a time as the pool holds, and compares them.
     The exit code is the verdict's: 0 done, 1 failed or cancelled; 3 if --timeout came first. On a terminal Ctrl-C asks
     whether to stop the job; else it leaves it running (130) and says how to come back. With --no-follow and --detach
     the run's name is all that goes to stdout.
@@ -179,93 +193,7 @@ def run(
     from spcs.steps import follow as after
     from spcs.steps import run as step
 
-    step.run(project(c), job, resume, after.stay(follow, detach, timeout))
-
-
-@task(help={"run": RUN, "json": JSON})
-def status(c: Context, run: str = "", json: bool = False) -> None:
-    """Show the state of a run, container by container."""
-    from spcs.steps import run as step
-
-    step.status(project(c), run, json)
-
-
-@task(
-    help={
-        "run": RUN,
-        "follow": "go on until the run has ended, then give its verdict",
-        "since": "only lines since then: so long ago (10m), or a time (2026-11-27T12:00:00Z)",
-        "replica": "only lines of this replica, counted from 0",
-        "container": "only lines of this container",
-        "grep": "only lines in which this regular expression is found",
-        "json": JSON,
-    }
-)
-def logs(
-    c: Context,
-    run: str = "",
-    follow: bool = False,
-    since: str = "",
-    replica: str = "",
-    container: str = "",
-    grep: str = "",
-    json: bool = False,
-) -> None:
-    """Print the log lines of a run.
-
-    Every line once, in order of time, of all replicas and containers. It needs the account alone: on another machine,
-    name the run, or get the newest one.
-    """
-    from spcs.steps import follow as step
-
-    step.logs(project(c), run, follow, step.Lines(since, replica, container, grep), json)
-
-
-@task(help={"run": RUN, "timeout": "give up after so long: 90s, 10m or 1h30m (default: never)", "json": JSON})
-def wait(c: Context, run: str = "", timeout: str = "", json: bool = False) -> None:
-    """Wait for the end of a run and give its verdict.
-
-    The exit code is the verdict's: 0 done, 1 failed or cancelled; 3 if --timeout came first, and the job goes on.
-    """
-    from spcs.steps import follow as step
-
-    step.wait(project(c), run, timeout, json)
-
-
-@task(
-    help={
-        "job": "only runs of this job",
-        "state": "only runs in these states: failed, or running,pending",
-        "last": "so many, the newest first; 0 is all",
-        "since": "only runs made since then: so long ago (90m, 7d), or a time (2026-11-27T12:00:00Z)",
-        "json": JSON,
-    }
-)
-def jobs(c: Context, job: str = "", state: str = "", last: int = 20, since: str = "", json: bool = False) -> None:
-    """List the runs that the account knows.
-
-    Whoever started them, from whichever machine: state, age, duration, image, what --set said, and the metrics each
-    ended with. A run whose job was dropped, or forgotten by Snowflake after 30 days, is listed by its record.
-    """
-    from spcs.steps import jobs as step
-
-    step.jobs(project(c), job, state, last, since, json)
-
-
-@task(help={"run": RUN})
-def cancel(c: Context, run: str = "") -> None:
-    """Cancel a run: SIGTERM, then 30 seconds to save and leave."""
-    from spcs.steps import run as step
-
-    step.cancel(project(c), run)
-
-
-@task(help={"run": RUN})
-def fetch(c: Context, run: str = "") -> None:
-    """Copy the outputs of a run from the stage to runs/RUN/."""
-    from spcs.steps import run as step
-
-    step.fetch(project(c), run)
+    step.run(project(c), step.Start(job, resume, like, tuple(set), best), after.stay(follow, detach, timeout))
 
 
 @task(

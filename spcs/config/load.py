@@ -62,7 +62,7 @@ def job_named(settings: Settings, name: str) -> Job:
 def _lay_environment(
     values: dict[str, Any], environment: Mapping[str, str], runtime: Mapping[str, Any]
 ) -> dict[Path, str]:
-    known = dict(_settable(Settings, values, ()))
+    known = dict(settable(Settings, values, ()))
     by_name = {"INVOKE_" + "_".join(path).upper(): path for path in known}
     laid: dict[Path, str] = {}
     for name, text in environment.items():
@@ -74,12 +74,12 @@ def _lay_environment(
         path = by_name[name]
         if _has(runtime, path):
             continue
-        _put(values, path, _read(text, known[path], name))
+        _put(values, path, read(text, known[path], name))
         laid[path] = name
     return laid
 
 
-def _settable(cls: type[Any], values: Any, path: Path) -> list[tuple[Path, Any]]:
+def settable(cls: type[Any], values: Any, path: Path) -> list[tuple[Path, Any]]:
     """Every leaf that a variable can name: `(path, type)`. Of the jobs, those that the files have."""
     found: list[tuple[Path, Any]] = []
     for name, hint in get_type_hints(cls).items():
@@ -87,9 +87,9 @@ def _settable(cls: type[Any], values: Any, path: Path) -> list[tuple[Path, Any]]
         section = next((t for t in (hint, *_union(hint)) if is_dataclass(t)), None)
         if name == "jobs":
             for job, entry in below.items() if isinstance(below, Mapping) else ():
-                found += _settable(Job, entry, (*here, str(job)))
+                found += settable(Job, entry, (*here, str(job)))
         elif section:
-            found += _settable(cast(type[Any], section), below, here)
+            found += settable(cast(type[Any], section), below, here)
         else:
             found.append((here, hint))
     return found
@@ -99,7 +99,7 @@ def _union(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) is UnionType else ()
 
 
-def _read(text: str, hint: Any, name: str) -> Any:
+def read(text: str, hint: Any, name: str) -> Any:
     """The text of a variable as a value: text stays text, all else is written as in YAML (`[a, b]`, `true`, `3`)."""
     if hint is str or get_origin(hint) is Literal or str in _union(hint):
         return text

@@ -18,6 +18,7 @@ from spcs.errors import Problem
 from spcs.run import files, receipts, verdict, watch
 from spcs.run.account import Account
 from spcs.run.logs import LogReader
+from spcs.run.masks import masked
 from spcs.run.model import Run, Snapshot, State, Verdict
 from spcs.run.names import folder, record_file, record_path
 from spcs.run.record import End, Record, from_json, to_json
@@ -81,14 +82,14 @@ def look(account: Account, root: Path, run: Run) -> Record:
     return complete(account, root, conclude(account, record.run, snapshot))
 
 
-def conclude(account: Account, run: Run, snapshot: Snapshot) -> Verdict:
-    """Return the verdict of a run that has ended, from the account alone."""
+def conclude(account: Account, run: Run, snapshot: Snapshot, doom: str = "") -> Verdict:
+    """Return the verdict of a run that has ended, from the account alone; `doom` says why it could not begin."""
     lines = []
     if snapshot.state is not State.DONE:
         with suppress(Problem):
             reader = LogReader(account, run)
             lines = [*reader.poll(snapshot.containers), *reader.flush()]
-    return verdict.conclude(account, run, snapshot, lines)
+    return verdict.conclude(account, run, snapshot, lines, doom)
 
 
 def end_of(account: Account, ended: Verdict) -> End:
@@ -110,7 +111,8 @@ def end_of(account: Account, ended: Verdict) -> End:
         files=len(ended.outputs),
         bytes=sum(output.size for output in ended.outputs),
         notes=ended.notes,
-        last_lines=ended.last_lines,
+        traceback=tuple(map(masked, ended.traceback)),
+        last_lines=tuple(map(masked, ended.last_lines)),
         image_digest=next((each.digest for each in snapshot.containers if each.digest), ""),
     )
 

@@ -71,6 +71,16 @@ def entries(account: Account, cache: Path, home: Home, wanted: Filter | None = N
     return of_state[: wanted.last or None]
 
 
+def states(account: Account, runs: Sequence[Run]) -> dict[str, State]:
+    """Return the states of runs of one schema by their names, in one statement; one that is not there is left out."""
+    if not runs:
+        return {}
+    rows = account.query(sql.show_job_services(f"{runs[0].database}.{runs[0].schema}"))
+    wanted = {run.name for run in runs}
+    found = {str(row["name"]).lower(): State.of(str(row.get("status") or "")) for row in rows}
+    return {name: state for name, state in found.items() if name in wanted}
+
+
 def completed(account: Account, root: Path, found: Sequence[Listed]) -> list[Listed]:
     """Return the entries with the records completed of those whose end nobody has noted, on the stage as well."""
     lacking = [entry for entry in found if entry.needs_end]

@@ -1,17 +1,17 @@
 """The desk's copies of the records of runs: `.spcs/runs/<run>.json`.
 
 The records themselves lie on the stage; a copy only spares a look there: which run was the last, what it was made of.
-Deleting them costs only time. Beside a copy, in `<run>/`, lie the texts that the run was made of, as they were sent.
+Deleting them costs only time. Beside a copy, in `<run>/`, lies the specification as it was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from spcs.errors import NotReady
 from spcs.run.model import Run
-from spcs.run.names import is_run, record_file, started
+from spcs.run.names import SPEC_FILE, is_run, record_file, started
 from spcs.run.record import Record, from_json, to_json
 
 
@@ -56,18 +56,15 @@ def last_of(root: Path, connection: str, job: str) -> Run | None:
     return next((run for run in _newest_first(root, connection) if run.job == job), None)
 
 
-def keep(root: Path, run: str, texts: Mapping[str, str]) -> None:
-    """Keep texts that a run is made of, by the names of their files."""
-    place = folder(root) / run
-    place.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        (place / file).write_text(text)
+def spec_file(root: Path, name: str) -> Path:
+    """Return where the specification of a run is, as it was sent, or would be."""
+    return folder(root) / name / SPEC_FILE
 
 
-def kept(root: Path, run: str, names: Iterable[str]) -> dict[str, str]:
-    """Return those of the texts called `names` that are kept of a run."""
-    files = [folder(root) / run / name for name in names]
-    return {file.name: file.read_text() for file in files if file.is_file()}
+def spec(root: Path, name: str) -> str:
+    """Return the specification of a run as it was sent from here, empty where it was not."""
+    file = spec_file(root, name)
+    return file.read_text() if file.is_file() else ""
 
 
 def path(root: Path, name: str) -> Path:

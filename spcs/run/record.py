@@ -82,6 +82,7 @@ class End:
     files: int = 0
     bytes: int = 0
     notes: tuple[str, ...] = ()
+    traceback: tuple[str, ...] = ()
     last_lines: tuple[str, ...] = ()
     image_digest: str = ""
     credits: float | None = None
@@ -169,6 +170,22 @@ class Listed:
             return None
         until = self.updated if self.state.final and self.updated else now
         return max(0.0, (until - self.started).total_seconds())
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep, `said` what --set says of it. `run` is None before it is started, and for good if it could
+    not be: `reason` then says why. `record` is there once it has ended."""
+
+    said: Mapping[str, str]
+    run: Run | None = None
+    state: State | None = None
+    record: Record | None = None
+    reason: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.reason) or (self.state is not None and self.state.final)
 
 
 def to_json(record: Record) -> str:

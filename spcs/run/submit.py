@@ -53,11 +53,6 @@ def execute(submission: Submission) -> str:
     )
 
 
-def spec_file(root: Path, run: Run) -> Path:
-    """Return where the desk keeps the specification that it sends."""
-    return receipts.folder(root) / run.name / SPEC_FILE
-
-
 def recorded(submission: Submission) -> Record:
     """Return the run's record as it is when it is submitted."""
     known = submission.record or Record(submission.run, texts={SPEC_FILE: submission.spec})
@@ -71,7 +66,7 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
     Its record is written before the statement is sent: an answer that gets lost leaves a run that can be found.
     """
     run = submission.run
-    file, receipt = spec_file(root, run), receipts.path(root, run.name)
+    file, receipt = receipts.spec_file(root, run.name), receipts.path(root, run.name)
     if not dry:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(submission.spec)

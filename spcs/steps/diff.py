@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import unified_diff
 
 from spcs import local
@@ -27,7 +27,7 @@ def diff(project: Project, job: str) -> None:
         raise NotReady(what, "there is nothing to compare with", f"inv build push run --job {name}")
     # Under that run's name: its own folder on the stage is no difference.
     now = texts(project, name, entry, image_plan(project, entry, url=UNKNOWN_URL), run.name)
-    _compare(run, _sent(project, run, now), now)
+    _compare(run, _sent(project, run), now)
 
 
 def _compare(run: Run, sent: Mapping[str, str], now: Mapping[str, str]) -> None:
@@ -58,11 +58,12 @@ def _answers(project: Project) -> bool:
     return not project.is_local or project.dry or local.running(project.root) is not None
 
 
-def _sent(project: Project, run: Run, names: Iterable[str]) -> Mapping[str, str]:
-    """What the run had in those files: what is kept here, and else what lies on the stage."""
-    kept = receipts.kept(project.root, run.name, names)
-    if SPEC_FILE in kept or project.dry or not _answers(project):
-        return kept
-    record = history.find(project.account, project.root, run)
-    spec = files.read_file(project.account, run.spec_path)
-    return {**record.texts, **kept} | ({SPEC_FILE: spec.decode()} if spec else {})
+def _sent(project: Project, run: Run) -> Mapping[str, str]:
+    """What the run had in its files: by what is kept here, and else by what lies on the stage."""
+    here, spec = receipts.read(project.root, run.name), receipts.spec(project.root, run.name)
+    texts = here.texts if here else {}
+    if not spec and not project.dry and _answers(project):
+        texts = history.find(project.account, project.root, run).texts
+        spec = (files.read_file(project.account, run.spec_path) or b"").decode()
+    # The record's has no secrets in it.
+    return {**texts, SPEC_FILE: spec} if spec else texts

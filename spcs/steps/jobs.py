@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spcs.errors import SettingsProblem, did_you_mean
+from spcs.errors import NotReady, SettingsProblem, did_you_mean
 from spcs.project import Project
-from spcs.run import listing, spans
+from spcs.run import best, listing, spans
 from spcs.run.listing import Filter, Home
 from spcs.run.model import State
+from spcs.run.names import job_of, known_run, started
+from spcs.run.record import Member, Record
 from spcs.show import jobs as screen
+from spcs.show import sweep as table
+from spcs.show.console import say
 
 
 def jobs(project: Project, job: str, state: str, last: int, since: str, as_json: bool) -> None:
@@ -21,6 +26,35 @@ def jobs(project: Project, job: str, state: str, last: int, since: str, as_json:
         return
     found = listing.completed(project.account, project.root, found)
     screen.jobs(found, datetime.now(UTC), as_json=as_json)
+
+
+def sweep(project: Project, name: str, by: str, as_json: bool) -> None:
+    """Show the runs of the sweep whose first run has that name, the best by the metric `by` first."""
+    first = known_run(name)
+    wanted = Filter(job_of(first), since=started(first))
+    listed = listing.entries(project.account, cache(project), home(project), wanted)
+    if project.dry:
+        return
+    found = [each for each in listed if each.record and each.record.sweep == first]
+    if not found:
+        raise NotReady(f"there is no sweep {first}", "a sweep has the name of its first run", "inv jobs")
+    found = listing.completed(project.account, project.root, found[::-1])
+    if as_json:
+        return screen.jobs(found, datetime.now(UTC), as_json=True)
+    members = [Member(each.record.overrides, each.run, each.state, each.record) for each in found if each.record]
+    results(members, by)
+
+
+def results(members: Sequence[Member], by: str) -> list[Record]:
+    """Show the runs of a sweep, the best first, and return those that are done in that order."""
+    done = [each.record for each in members if each.record and each.state is State.DONE]
+    try:
+        ranked, metric = best.ranked(done, by), best.metric(done, by)
+    except SettingsProblem as problem:  # the runs are done: their table is not kept back for a word
+        say(f"{problem.what}: {problem.fix}", "warn")
+        ranked, metric = best.ranked(done), best.metric(done)
+    table.results(members, ranked, metric)
+    return ranked
 
 
 def home(project: Project) -> Home:

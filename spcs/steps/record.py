@@ -35,10 +35,10 @@ def record(
     secrets = secrets_of(job.env)
     return Record(
         run=run,
-        by=_user(),
+        by=user(),
         settings=settings(project, job),
         seeds=seeds(job),
-        versions={"desk": _versions(), "image": dict(pins_of(project, job))},
+        versions={"desk": desk_versions(), "image": dict(pins_of(project, job))},
         image=Image(path, run.digest, plan.base, plan.platform, _lock(plan)),
         code=code(project.root),
         texts={name: masked(text, secrets) for name, text in texts.items()},
@@ -49,17 +49,22 @@ def record(
 def settings(project: Project, job: Job) -> dict[str, Any]:
     """The resolved settings that a run of the job is made of, with secrets masked."""
     whole = project.settings
-    entry = dataclasses.asdict(job)
-    entry["env"] = {name: MASK if is_secret(name) else masked(value) for name, value in job.env.items()}
-    entry["args"] = [masked(word) for word in job.args]
     return {
         "connection": whole.connection,
-        "job": entry,
+        "job": masked_job(job),
         "pool": dataclasses.asdict(project.pool(job)),
         "snowflake": dataclasses.asdict(whole.snowflake),
         "image": dataclasses.asdict(whole.image),
         "pins": dict(pins_of(project, job)),
     }
+
+
+def masked_job(job: Job) -> dict[str, Any]:
+    """The job's settings, with secrets masked."""
+    entry = dataclasses.asdict(job)
+    entry["env"] = {name: MASK if is_secret(name) else masked(value) for name, value in job.env.items()}
+    entry["args"] = [masked(word) for word in job.args]
+    return entry
 
 
 def pins_of(project: Project, job: Job) -> Mapping[str, str]:
@@ -114,7 +119,8 @@ def _lock(plan: ImagePlan) -> str:
     return hashlib.sha256(b"".join(locks)).hexdigest() if locks else ""
 
 
-def _versions() -> dict[str, str]:
+def desk_versions() -> dict[str, str]:
+    """The versions of what submits runs from here."""
     found = {"python": platform.python_version()}
     for package in DESK:
         with suppress(PackageNotFoundError):
@@ -122,7 +128,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of the user of this machine; empty where it has none."""
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return ""

@@ -33,6 +33,45 @@ def engine_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     Project(support.REPO, env).close()
 
 
+TINY = """
+  tiny:
+    command: [python, tiny.py, --lr, "0.5"]
+    args: [--wait=0]
+    code: [tiny.py]
+    pins: {}
+    env: {SOME_TOKEN: correct-horse-battery}
+"""
+TINY_PROGRAM = """
+import argparse, json, os, pathlib, time
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.add_argument("--wait", type=float)
+said = parser.parse_args()
+print(f"lr={said.lr}", flush=True)
+time.sleep(said.wait)
+if said.lr > 1:
+    raise SystemExit("diverged")
+out = pathlib.Path(os.environ["MOUNT_PATH"])
+(out / "deep").mkdir(exist_ok=True)
+(out / "deep" / "weights.bin").write_bytes(bytes(range(256)) * 100)
+(out / "metrics.json").write_text(json.dumps({"loss": (said.lr - 0.25) ** 2, "steps": 3}))
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """As `desk`, with a job `tiny` that needs no torch: its loss is (lr - 0.25) squared, and more than 1 fails."""
+    made = _without_engine(tmp_path_factory.mktemp("tiny"))
+    try:
+        made.edit("invoke.yaml", "\njobs:\n", f"\njobs:{TINY}")
+        made.write("tiny.py", TINY_PROGRAM)
+        done = made.inv("setup", "build", "push", "--job", "tiny")
+        assert done.code == 0, done
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Project]:
     """A project of the test's own, to edit; no engine, nothing set up, no account running."""

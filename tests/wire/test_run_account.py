@@ -11,7 +11,7 @@ from spcs.account import Account
 from spcs.errors import JobFailed, NotReady, Refused
 from spcs.run import files, logs, names, receipts, verdict, watch
 from spcs.run.model import Run, State
-from spcs.run.submit import spec_file, submit
+from spcs.run.submit import submit
 from tests.wire.desk import STAGE, Desk, Seen, desk
 
 
@@ -27,7 +27,7 @@ SLEEP = "import time\nprint('going', flush=True)\ntime.sleep(120)"
 def test_a_submitted_run_has_its_spec_on_the_stage_and_a_receipt(at: Desk) -> None:
     run = at.start("pass")
     (staged,) = at.account.list_stage(f"@{STAGE}/runs/{run.name}/spec.yaml")
-    assert staged.size == spec_file(at.root, run).stat().st_size
+    assert staged.size == receipts.spec_file(at.root, run.name).stat().st_size
     assert receipts.last(at.root, "local") == run
     assert receipts.find(at.root, run.name) == run
 
@@ -157,7 +157,7 @@ def test_a_dry_submit_says_what_would_be_sent_and_writes_nothing(at: Desk) -> No
     assert f"{submission.run.name}.json" in said[1]
     assert "EXECUTE JOB SERVICE" in said[2]
     assert "ASYNC = TRUE" in said[2]
-    assert not spec_file(at.root, submission.run).exists()
+    assert not receipts.spec_file(at.root, submission.run.name).exists()
     assert receipts.find(at.root, submission.run.name) is None
 
 

@@ -46,11 +46,12 @@ def test_the_last_run_of_a_job_is_that_jobs(tmp_path: Path) -> None:
     assert receipts.last_of(tmp_path, "local", "bee") is None
 
 
-def test_texts_that_are_kept_come_back(tmp_path: Path) -> None:
-    assert receipts.kept(tmp_path, OLD.name, ["a", "b"]) == {}
-    receipts.keep(tmp_path, OLD.name, {"a": "1\n"})
-    receipts.keep(tmp_path, OLD.name, {"b": "2\n"})
-    assert receipts.kept(tmp_path, OLD.name, ["a", "b", "c"]) == {"a": "1\n", "b": "2\n"}
+def test_a_specification_that_was_sent_from_here_comes_back(tmp_path: Path) -> None:
+    assert receipts.spec(tmp_path, OLD.name) == ""
+    file = receipts.spec_file(tmp_path, OLD.name)
+    file.parent.mkdir(parents=True)
+    file.write_text("spec:\n")
+    assert receipts.spec(tmp_path, OLD.name) == "spec:\n"
 
 
 def test_without_copies_there_is_no_last_run(tmp_path: Path) -> None:

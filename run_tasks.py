@@ -1,0 +1,119 @@
+"""The commands about the runs there are, from `inv status` to `inv fetch`. As in `tasks.py`: words and help only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke import Context, task
+
+RUN = "which run (default: the last one)"
+JSON = "print one JSON object a line on stdout"
+
+if TYPE_CHECKING:
+    from spcs.project import Project
+
+
+def project(c: Context) -> Project:
+    """The project this folder is, opened once per process."""
+    from spcs.project import open_project
+
+    return open_project(c.config, __file__)
+
+
+@task(help={"run": RUN, "json": JSON})
+def status(c: Context, run: str = "", json: bool = False) -> None:
+    """Show the state of a run, container by container."""
+    from spcs.steps import run as step
+
+    step.status(project(c), run, json)
+
+
+@task(
+    help={
+        "job": "only runs of this job",
+        "state": "only runs in these states: failed, or running,pending",
+        "last": "so many, the newest first; 0 is all",
+        "since": "only runs made since then: so long ago (90m, 7d), or a time (2026-11-27T12:00:00Z)",
+        "sweep": "the runs of this sweep, the best first",
+        "best": "the metric by which those are compared: loss, or f1:max (default: the loss)",
+        "json": JSON,
+    }
+)
+def jobs(
+    c: Context,
+    job: str = "",
+    state: str = "",
+    last: int = 20,
+    since: str = "",
+    sweep: str = "",
+    best: str = "",
+    json: bool = False,
+) -> None:
+    """List the runs that the account knows.
+
+    Whoever started them, from whichever machine: state, age, duration, image, what --set said, and the metrics each
+    ended with. A run whose job was dropped, or forgotten by Snowflake after 30 days, is listed by its record.
+    """
+    from spcs.steps import jobs as step
+
+    if sweep:
+        return step.sweep(project(c), sweep, best, json)
+    step.jobs(project(c), job, state, last, since, json)
+
+
+@task(
+    help={
+        "run": RUN,
+        "follow": "go on until the run has ended, then give its verdict",
+        "since": "only lines since then: so long ago (10m), or a time (2026-11-27T12:00:00Z)",
+        "replica": "only lines of this replica, counted from 0",
+        "container": "only lines of this container",
+        "grep": "only lines in which this regular expression is found",
+        "json": JSON,
+    }
+)
+def logs(
+    c: Context,
+    run: str = "",
+    follow: bool = False,
+    since: str = "",
+    replica: str = "",
+    container: str = "",
+    grep: str = "",
+    json: bool = False,
+) -> None:
+    """Print the log lines of a run.
+
+    Every line once, in order of time, of all replicas and containers. It needs the account alone: on another machine,
+    name the run, or get the newest one.
+    """
+    from spcs.steps import follow as step
+
+    step.logs(project(c), run, follow, step.Lines(since, replica, container, grep), json)
+
+
+@task(help={"run": RUN, "timeout": "give up after so long: 90s, 10m or 1h30m (default: never)", "json": JSON})
+def wait(c: Context, run: str = "", timeout: str = "", json: bool = False) -> None:
+    """Wait for the end of a run and give its verdict.
+
+    The exit code is the verdict's: 0 done, 1 failed or cancelled; 3 if --timeout came first, and the job goes on.
+    """
+    from spcs.steps import follow as step
+
+    step.wait(project(c), run, timeout, json)
+
+
+@task(help={"run": RUN})
+def cancel(c: Context, run: str = "") -> None:
+    """Cancel a run: SIGTERM, then 30 seconds to save and leave."""
+    from spcs.steps import run as step
+
+    step.cancel(project(c), run)
+
+
+@task(help={"run": RUN})
+def fetch(c: Context, run: str = "") -> None:
+    """Copy the outputs of a run from the stage to runs/RUN/."""
+    from spcs.steps import run as step
+
+    step.fetch(project(c), run)

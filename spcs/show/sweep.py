@@ -1,0 +1,60 @@
+"""A sweep as it goes, a line a change, and the table of its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from spcs.run.model import State
+from spcs.show.console import say
+from spcs.show.jobs import settings, told
+from spcs.show.runs import duration, number
+from spcs.show.tables import table
+
+if TYPE_CHECKING:
+    from spcs.run.record import Member, Record
+
+BEST = "best"
+
+
+class SweepLines:
+    """Shows a sweep on stderr. Implements `spcs.run.sweep.SweepView`."""
+
+    def changed(self, member: Member, number: int, of: int) -> None:
+        what = settings(member.said)
+        if member.run is None:
+            return say(f"not started ({number} of {of}), {what}: {member.reason}", "bad")
+        state = member.state or State.PENDING
+        end = member.record.end if member.record else None
+        if end is None:
+            word = "started" if state is State.PENDING else state.word
+            return say(f"{word} ({number} of {of}): {member.run.name}, {what}", "plain")
+        took = f" in {duration(end.seconds)}" if end.seconds is not None else ""
+        facts = told(member.record.metrics) if member.record and state is State.DONE else end.reason
+        text = f"{state.word} ({number} of {of}): {member.run.name}{took}, {what}: {facts}"
+        say(text.rstrip(": "), "good" if state is State.DONE else "bad")
+
+    def notice(self, text: str) -> None:
+        say(text, "warn")
+
+
+def results(members: Sequence[Member], ranked: Sequence[Record], metric: str) -> None:
+    """Show the runs of a sweep on stdout, the best first and marked, those without the metric at the end."""
+    order = {record.run.name: place for place, record in enumerate(ranked)}
+    rows = [_row(member, order, metric) for member in members]
+    rows.sort(key=lambda row: order.get(row["run"], len(order)))
+    keys = list(dict.fromkeys(key for member in members for key in member.said))
+    others = list(dict.fromkeys(name for member in members if member.record for name in member.record.metrics))
+    measured = [metric, *(name for name in others if name != metric and any(name in row for row in rows))]
+    table(("", "run", *keys, "state", "took", *filter(None, measured)), rows)
+
+
+def _row(member: Member, order: Mapping[str, int], metric: str) -> dict[str, str]:
+    name = member.run.name if member.run else ""
+    end = member.record.end if member.record else None
+    state = member.state.word if member.state else "not started"
+    metrics = member.record.metrics if member.record else {}
+    shown = {key: number(value) for key, value in metrics.items() if key == metric or isinstance(value, float)}
+    took = duration(end.seconds) if end and end.seconds is not None else ""
+    best = BEST if order.get(name) == 0 else ""
+    return {**shown, **member.said, "": best, "run": name, "state": state, "took": took}
