@@ -128,6 +128,15 @@ def test_a_container_out_of_memory_is_told_so(machine: Project, first: Outcome) 
         assert text in done.stderr, done
 
 
+def test_the_doctor_finds_nothing_amiss(machine: Project, first: Outcome) -> None:
+    done = machine.inv("build", "push", "doctor", "--json", env={"INVOKE_JOB": "tiny"}, timeout=300)
+    assert done.code == 0, done
+    checks = {line["check"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert not [name for name, each in checks.items() if each["status"] == "fail"], done
+    assert checks["image"]["message"].endswith(" as pushed")
+    assert checks["registry"]["message"].endswith(" takes the token of the session")
+
+
 def test_a_build_that_fails_shows_its_last_lines(machine: Project, first: Outcome) -> None:
     done = machine.inv("build", env={"INVOKE_JOB": "broken"}, timeout=300)
     assert done.code == 5, done
