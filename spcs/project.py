@@ -81,6 +81,11 @@ class Project:
         flake = self.settings.snowflake
         return self.connect(role=flake.role, database=flake.database, schema=flake.schema, warehouse=flake.warehouse)
 
+    @property
+    def is_connected(self) -> bool:
+        """Has this process asked the account anything?"""
+        return "account" in self.__dict__
+
     def connect(self, **context: str) -> Account:
         """A new connection to the account the settings name, in the session context given."""
         from spcs.account import Account, resolve

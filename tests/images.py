@@ -57,6 +57,8 @@ def make_plan(
     code: tuple[str, ...] = ("app",),
     labels: dict[str, str] | None = None,
     apt: tuple[str, ...] = (),
+    name: str = "training",
+    options: tuple[str, ...] = (),
 ) -> ImagePlan:
     """The plan of an image of the code in `root`."""
     pinned = split({"six": "1.17.0"} if pins is None else pins)
@@ -66,7 +68,7 @@ def make_plan(
     }  # fmt: skip
     return ImagePlan(
         repository_url=repository_url,
-        name="training",
+        name=name,
         base=base,
         dockerfile=render(REPO, "Dockerfile.j2", {**values, "buildkit": False}),
         dockerfile_buildkit=render(REPO, "Dockerfile.j2", {**values, "buildkit": True}),
@@ -74,6 +76,7 @@ def make_plan(
         code=code,
         entrypoint=("python", "-m", "app"),
         labels=labels or {},
+        options=options,
     )
 
 

@@ -5,6 +5,7 @@ from spcs.image.detect import detect
 from spcs.image.engines import Engine, LocalImage
 from spcs.image.inputs import ContextFile, ImagePlan, collect, fingerprint, reference, requirement_files, top_level
 from spcs.image.receipts import Receipt, read
+from spcs.image.repository import Token
 
 __all__ = [
     "ContextFile",
@@ -12,6 +13,7 @@ __all__ = [
     "ImagePlan",
     "LocalImage",
     "Receipt",
+    "Token",
     "build",
     "collect",
     "detect",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import pty
+import re
 import subprocess
-import sys
+import termios
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Say = Callable[[str], None]
 KEPT_LINES = 20
+DISPLAY_WIDTH = 200
+# A cursor that moves up or down begins another line, too.
+LINE_ENDS = re.compile(r"[\r\n]|\x1b\[\d*[AB]")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -59,19 +66,41 @@ def follow(argv: Sequence[str], say: Say, *, env: Mapping[str, str] | None = Non
     return Answer(process.returncode, "\n".join(lines), "\n".join(last))
 
 
-def show(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Answer:
-    """Run a long command with its own display (moving bars) on the terminal; only its complaints are kept."""
+def follow_display(argv: Sequence[str], hear: Callable[[str], bool], *, env: Mapping[str, str] | None = None) -> Answer:
+    """Run a long command on a terminal of its own, where it shows more than on a pipe, and take down what it shows.
+
+    `hear` gets each line, also each new state of one, without colours and cursor movements, and tells whether it was
+    progress. `error` holds the last 20 lines that were not.
+    """
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (50, DISPLAY_WIDTH))
+    last: deque[str] = deque(maxlen=KEPT_LINES)
     with subprocess.Popen(
-        argv, env=_environment(env), stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=subprocess.PIPE, text=True,
-        errors="replace",
-    ) as process:  # fmt: skip
-        _, error = process.communicate()
-    return Answer(process.returncode, "", error)
+        argv, env=_environment({"TERM": "xterm", **(env or {})}), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        for line in _shown(ours):
+            if not hear(line):
+                last.append(line)
+    return Answer(process.returncode, "", "\n".join(last))
 
 
-def on_terminal() -> bool:
-    """Is there a terminal that can show a client's own display?"""
-    return sys.stderr.isatty()
+def _shown(terminal: int) -> Iterator[str]:
+    """The lines written to a terminal, until it is hung up; closes it."""
+    pending = ""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with open(terminal, "rb", buffering=0) as stream:
+        while True:
+            try:
+                block = stream.read(1 << 16)
+            except OSError:  # how Linux says that nobody writes any more
+                block = b""
+            *lines, pending = LINE_ENDS.split(pending + decoder.decode(block, final=not block))
+            if not block:
+                lines.append(pending)
+            yield from (text for line in lines if (text := ESCAPES.sub("", line).strip()))
+            if not block:
+                return
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:

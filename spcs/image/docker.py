@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Final, Literal
 
 from spcs.errors import NotReady
-from spcs.image.commands import Say, ask, follow, on_terminal, show
+from spcs.image import saved
+from spcs.image.apart import is_apart
+from spcs.image.commands import Say, ask, follow, follow_display
 from spcs.image.credentials import Credentials, Folder
-from spcs.image.engines import Build, Client, EngineFailed, LocalImage, Pushed
+from spcs.image.display import Reader
+from spcs.image.engines import INPUTS_LABEL, Build, Client, EngineFailed, LocalImage, Pushed
 from spcs.image.inputs import Kind, stage
-from spcs.image.registry import is_loopback
+from spcs.image.oci import failed_by, log_in_from_here
+from spcs.image.progress import Tally, Watch
+from spcs.image.registry import Reference, Registry, RegistryRefusal, is_loopback
 
 Builder = Literal["buildx", "buildkit", "buildah", "legacy"]
 UNAUTHORISED: Final = ("unauthorized", "authentication required", "no basic auth credentials")
+#: What engines say of a registry, or a line to it, that is down for the moment.
+PASSING: Final = re.compile(
+    r"connection reset|broken pipe|unexpected eof|: eof\b|i/o timeout|timeout exceeded|tls handshake timeout|"
+    r"use of closed network connection|goaway|too ?many ?requests|temporary failure in name resolution|"
+    r"(?:status(?: code)?:?|http status:?|server error:?) \"?(?:429|50[0234])\b",
+    re.IGNORECASE,
+)
 # An attestation would make the image an index of two manifests; whether Snowflake's registry takes those is not known.
 NO_ATTESTATIONS: Final = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 OPTIONS: Final[Mapping[Builder, tuple[str, ...]]] = {
@@ -58,6 +72,17 @@ class ContainerEngine:
         found = ask([self.client.program, "image", "inspect", "--format", "{{.Id}}", ref])
         return found.out.strip() if found.code == 0 else None
 
+    def find_alike(self, inputs: str) -> tuple[str, str] | None:
+        argv = [self.client.program, "image", "ls", "--no-trunc", "--filter", f"label={INPUTS_LABEL}={inputs}"]
+        listed = ask([*argv, "--format", "{{.ID}}\t{{.Repository}}:{{.Tag}}"])
+        named = [line.split("\t") for line in listed.out.splitlines() if "<none>" not in line]
+        return (named[0][0], named[0][1]) if named else None
+
+    def tag(self, other: str, ref: str) -> None:
+        done = ask([self.client.program, "tag", other, ref])
+        if done.code != 0:
+            raise EngineFailed(done.error.strip())
+
     def commands_to_build(self, build: Build) -> list[list[str]]:
         return [build_argv(self.client, self.builder, build)]
 
@@ -73,28 +98,86 @@ class ContainerEngine:
             raise EngineFailed(done.error, shown=done.short)
         return image_id
 
+    @cached_property
+    def is_apart(self) -> bool:
+        """Does the engine not reach this machine's loopback? Asked only when that is where an image goes."""
+        return is_apart(self.client)
+
     def commands_to_push(self, ref: str) -> list[list[str]]:
         host = ref.partition("/")[0]
+        if is_loopback(host) and self.is_apart:
+            return [save_argv(self.client, ref, self._saved)]
         return [login_argv(self.client, host, "0sessiontoken", self.logins), push_argv(self.client, ref, self.logins)]
 
-    def push(self, ref: str, say: Say) -> Pushed:
-        self.logins.prepare(ref.partition("/")[0])
-        argv = push_argv(self.client, ref, self.logins)
-        environment = login_environment(self.logins)
-        done = show(argv, env=environment) if on_terminal() else follow(argv, say, env=environment)
-        if done.code != 0:
-            raise EngineFailed(done.error, unauthorised=_is_unauthorised(done.error))
-        return Pushed(self._recorded_digest(ref), layers_sent(done.out))
+    def push(self, ref: str, say: Say, watch: Watch) -> Pushed:
+        """As `Engine.push`; from here, where the engine does not reach the registry of this machine's account."""
+        host = ref.partition("/")[0]
+        if is_loopback(host):
+            if self.is_apart:
+                return self._push_from_here(ref, watch)
+            try:
+                return self._push(ref, say, watch)
+            except EngineFailed as failed:
+                if not self._is_out_of_reach(host, failed.detail):
+                    raise
+            say(f"the engine does not reach {host}, though this machine does: the image is sent from here")
+            return self._push_from_here(ref, watch)
+        return self._push(ref, say, watch)
 
     def login(self, host: str, credentials: Credentials) -> None:
+        if is_loopback(host) and self.is_apart:
+            return log_in_from_here(host, credentials, self.logins)
         self.logins.prepare(host)
         done = ask(
             login_argv(self.client, host, credentials.user, self.logins),
             env=login_environment(self.logins),
             stdin=credentials.password,
         )
+        if done.code == 0:
+            return
+        if self._is_out_of_reach(host, done.error):
+            return log_in_from_here(host, credentials, self.logins)
+        raise EngineFailed(done.error.strip(), unauthorised=_is_unauthorised(done.error))
+
+    def _push(self, ref: str, say: Say, watch: Watch) -> Pushed:
+        self.logins.prepare(ref.partition("/")[0])
+        layers = Tally(watch)
+        reader = Reader(self.client.dialect, say, layers)
+        done = follow_display(push_argv(self.client, ref, self.logins), reader, env=login_environment(self.logins))
         if done.code != 0:
-            raise EngineFailed(done.error.strip(), unauthorised=_is_unauthorised(done.error))
+            raise EngineFailed(done.error, unauthorised=_is_unauthorised(done.error), passes=_passes(done.error))
+        return Pushed(reader.digest, str(layers))
+
+    def _push_from_here(self, ref: str, watch: Watch) -> Pushed:
+        reference, layers = Reference.parse(ref), Tally(watch)
+        platform = ask([self.client.program, "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", ref])
+        self._saved.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            done = follow(save_argv(self.client, ref, self._saved), lambda _: None)
+            if done.code != 0:
+                raise EngineFailed(done.error)
+            with saved.opened(self._saved, platform.out.strip()) as image:
+                registry = Registry(reference.host, self.logins.load(reference.host))
+                return Pushed(saved.send(image, registry, reference, layers), str(layers))
+        except RegistryRefusal as refusal:
+            raise failed_by(refusal) from refusal
+        finally:
+            self._saved.unlink(missing_ok=True)
+
+    @property
+    def _saved(self) -> Path:
+        """Where an image lies between the engine and us."""
+        return self.logins.path.parent / f"saved-{os.getpid()}.tar"
+
+    def _is_out_of_reach(self, host: str, complaint: str) -> bool:
+        """Does this machine reach its own loopback where the engine found nobody, whatever that reports of itself?"""
+        if not is_loopback(host) or "connection refused" not in complaint.lower():
+            return False
+        try:
+            Registry(host, self.logins.load(host)).check()
+        except RegistryRefusal as refusal:
+            return refusal.status != 0
+        return True
 
     def images(self, repository: str) -> list[LocalImage]:
         argv = [self.client.program, "image", "ls", "--filter", f"reference={repository}", "--format"]
@@ -102,15 +185,6 @@ class ContainerEngine:
         if listed.code != 0:
             raise NotReady(f"{self.client.program} does not list its images", why=listed.error.strip())
         return [LocalImage(*line.split("\t")) for line in listed.out.splitlines() if line.strip()]
-
-    def _recorded_digest(self, ref: str) -> str | None:
-        """The digest that docker noted at the push; podman notes one of its own, which the registry may not share."""
-        if self.client.dialect == "podman":
-            return None
-        found = ask([self.client.program, "image", "inspect", "--format", "{{json .RepoDigests}}", ref])
-        repository = ref.rpartition(":")[0]
-        digests = json.loads(found.out) or [] if found.code == 0 else []
-        return next((d.partition("@")[2] for d in digests if d.startswith(f"{repository}@")), None)
 
 
 def build_argv(client: Client, builder: Builder, build: Build) -> list[str]:
@@ -147,17 +221,21 @@ def push_argv(client: Client, ref: str, logins: Folder) -> list[str]:
     return [client.program, "push", *_podman_options(client, ref.partition("/")[0], logins), ref]
 
 
+def save_argv(client: Client, ref: str, file: Path) -> list[str]:
+    """podman's own format is docker's of old, which knows no compressed layers; OCI keeps them as they are."""
+    return [
+        client.program,
+        "save",
+        *(["--format=oci-archive"] if client.dialect == "podman" else []),
+        "-o",
+        str(file),
+        ref,
+    ]
+
+
 def login_environment(logins: Folder) -> Mapping[str, str]:
     """docker's way to use the private folder; podman is told by an option."""
     return {"DOCKER_CONFIG": str(logins.path.absolute())}
-
-
-def layers_sent(output: str) -> str:
-    """`1 of 9 layers sent`, read from what a push without a terminal writes; empty if it says nothing of layers."""
-    states = [line.partition(": ")[2] for line in output.splitlines()]
-    sent = states.count("Pushed")
-    there = sum(1 for state in states if state == "Layer already exists" or state.startswith("Mounted from"))
-    return f"{sent} of {sent + there} layers sent" if sent + there else ""
 
 
 def _podman_options(client: Client, host: str, logins: Folder) -> list[str]:
@@ -168,6 +246,10 @@ def _podman_options(client: Client, host: str, logins: Folder) -> list[str]:
 
 def _is_unauthorised(text: str) -> bool:
     return any(sign in text.lower() for sign in UNAUTHORISED)
+
+
+def _passes(text: str) -> bool:
+    return PASSING.search(text) is not None
 
 
 def _major(version: str) -> int:

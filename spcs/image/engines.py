@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from spcs.image.commands import Say
 from spcs.image.credentials import Credentials
 from spcs.image.inputs import ImagePlan, Kind
+from spcs.image.progress import Watch
+from spcs.image.retries import Failing
+
+#: The label of every image made here: the hash of its inputs.
+INPUTS_LABEL: Final = "spcs.inputs"
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,16 @@ class LocalImage:
     created: str
 
 
-class EngineFailed(Exception):
+class EngineFailed(Failing):
     """A build, login or push went wrong; `detail` are the engine's last lines, `shown` tells that the user has just
-    seen all there were. `spcs.image.failures` explains them."""
+    seen all there were, `passes` that the same may go well in a while. `spcs.image.failures` explains them."""
 
-    def __init__(self, detail: str, unauthorised: bool = False, shown: bool = False) -> None:
+    def __init__(self, detail: str, unauthorised: bool = False, shown: bool = False, passes: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.unauthorised = unauthorised
         self.shown = shown
+        self.passes = passes
 
 
 class Engine(Protocol):
@@ -69,12 +75,20 @@ class Engine(Protocol):
     def find(self, ref: str) -> str | None:
         """The id of the image, None if this machine has none of that name."""
 
+    def find_alike(self, inputs: str) -> tuple[str, str] | None:
+        """The id and the full name of an image of these inputs (its label `spcs.inputs`), whatever it is called."""
+
+    def tag(self, other: str, ref: str) -> None:
+        """Give the image `other` the name `ref`, too; raises EngineFailed."""
+
     def commands_to_build(self, build: Build) -> list[list[str]]: ...
     def build(self, build: Build, say: Say) -> str:
         """Make the image and return its id."""
 
     def commands_to_push(self, ref: str) -> list[list[str]]: ...
-    def push(self, ref: str, say: Say) -> Pushed: ...
+    def push(self, ref: str, say: Say, watch: Watch) -> Pushed:
+        """Send what the registry lacks of the image; `watch` hears how far each layer is."""
+
     def login(self, host: str, credentials: Credentials) -> None:
         """Have the registry accept the login, and keep it in the private folder."""
 

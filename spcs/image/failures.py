@@ -106,12 +106,30 @@ PUSH = (
     NOBODY,
     UNKNOWN_HOST,
     Known(
-        ("unauthorized", "authentication required", "no basic auth credentials", "401:"),
+        ("NAME_INVALID", "name invalid", "invalid reference format", "repository name must be lowercase"),
+        "the registry does not take that name",
+        "write image.name in invoke.yaml in lower-case letters, digits, . _ and -",
+    ),
+    Known(
+        ("413:", "HTTP 413", "status: 413", "Request Entity Too Large", "SIZE_INVALID"),
+        "a layer is larger than {host} takes",
+        "spread the packages over more layers, with a Dockerfile of your own (image.dockerfile)",
+    ),
+    Known(
+        (
+            *("toomanyrequests", "too many requests", "Service Unavailable", "Bad Gateway", "Gateway Timeout"),
+            *("Internal Server Error", "429:"),
+        ),
+        "the registry {host} is busy or being restarted, and stayed so",
+        "{again} in a while",
+    ),
+    Known(
+        ("unauthorized", "authentication required", "no basic auth credentials", "401:", "HTTP 401"),
         "the registry {host} refused the login, also with a fresh one",
         "check with inv login that the connection's user may log in",
     ),
     Known(
-        ("denied", "insufficient", "insufficient_scope", "forbidden", "403:"),
+        ("denied", "insufficient", "insufficient_scope", "forbidden", "403:", "HTTP 403"),
         "the role may not write to the image repository",
         "GRANT WRITE ON IMAGE REPOSITORY … TO ROLE …, or inv setup",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,6 +25,11 @@ TAG_LENGTH = 12
 # Dates that do not move keep the layers' bytes, and so their digests, the same from build to build.
 DATE = 315532800
 DATES = 1 << 30
+NEUTRAL_WITH_VALUE = frozenset(
+    {"--network", "--add-host", "--secret", "--ssh", "--cache-from", "--cache-to", "--progress", "--builder"}
+    | {"--memory", "--cpu-quota", "--cpuset-cpus", "--shm-size", "--ulimit"}
+)
+NEUTRAL = frozenset({"--no-cache", "--pull", "--quiet", "-q"})
 NEVER = ("__pycache__",)
 NEVER_SUFFIXES = (".pyc", ".pyo")
 
@@ -42,6 +47,7 @@ class ContextFile:
 class ImagePlan:
     """An image to be: `dockerfile` is the text for any builder, `dockerfile_buildkit` the one with cache mounts.
 
+    `options` are further words for the builder (`image.build_options`).
     `code` are the top-level paths (see `top_level`) of `files` that are the user's program. `labels` say where the
     image came from; they are no part of its identity, so a new commit with the same files does not make a new image.
     """
@@ -56,6 +62,7 @@ class ImagePlan:
     entrypoint: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: str = "linux/amd64"
+    options: tuple[str, ...] = ()
 
 
 def top_level(paths: Iterable[str]) -> tuple[str, ...]:
@@ -85,15 +92,34 @@ def requirement_files(pins: Split) -> tuple[ContextFile, ...]:
 
 
 def fingerprint(plan: ImagePlan, kind: Kind) -> str:
-    """The sha256 (64 hex digits) of everything that decides what is in the image."""
+    """The sha256 (64 hex digits) of everything that decides what is in the image: all that `stage` writes, and how it
+    is built. Both Dockerfiles count, whichever of them the builder at hand will get."""
     digest = hashlib.sha256()
-    for part in (kind, plan.base, plan.platform, plan.dockerfile, *plan.code, *plan.entrypoint):
+    texts = (plan.dockerfile, plan.dockerfile_buildkit)
+    words = (*plan.code, *plan.entrypoint, *deciding(plan.options))
+    for part in (kind, plan.base, plan.platform, *texts, *words):
         _add(digest, part.encode())
     for file in sorted(plan.files, key=lambda file: file.path):
         _add(digest, file.path.encode())
         _add(digest, b"x" if file.executable else b"-")
         _add(digest, file.content)
     return digest.hexdigest()
+
+
+def deciding(options: Sequence[str]) -> list[str]:
+    """Those words for the builder that may change what is in the image.
+
+    Where it gets its network, its cache or its secrets from differs from machine to machine and changes nothing.
+    """
+    kept: list[str] = []
+    words = iter(options)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in NEUTRAL_WITH_VALUE and not value:
+            next(words, None)
+        elif name not in NEUTRAL_WITH_VALUE | NEUTRAL:
+            kept.append(word)
+    return kept
 
 
 def reference(plan: ImagePlan, kind: Kind) -> str:

@@ -22,13 +22,15 @@ from typing import Any, Final
 from spcs.image.commands import Say
 from spcs.image.credentials import Credentials, Folder
 from spcs.image.engines import Build, EngineFailed, LocalImage, Pushed
-from spcs.image.inputs import DATE, ContextFile, ImagePlan, Kind
+from spcs.image.inputs import DATE, TAG_LENGTH, ContextFile, ImagePlan, Kind
+from spcs.image.progress import Layer, Tally, Watch, short
 from spcs.image.registry import OCI_MANIFEST, Reference, Registry, RegistryRefusal
 
 RUNTIME_LABEL: Final = "spcs.runtime"
 CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
+REF_NAME: Final = "org.opencontainers.image.ref.name"
 WORKING_DIR: Final = "/home/app"
 ENVIRONMENT: Final = ("PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 
@@ -63,10 +65,28 @@ class OciEngine:
 
     def find(self, ref: str) -> str | None:
         index = _read_index(self.layout(ref))
-        if index is None or index["annotations"]["org.opencontainers.image.ref.name"] != ref:
+        if index is None or index["annotations"][REF_NAME] != ref:
             return None
         manifest = json.loads(self._blob(ref, index["digest"]))
         return str(manifest["config"]["digest"])
+
+    def find_alike(self, inputs: str) -> tuple[str, str] | None:
+        for path in sorted(self.folder.glob(f"*-{inputs[:TAG_LENGTH]}/index.json")):
+            index = _read_index(path.parent)
+            ref = index["annotations"][REF_NAME] if index else ""
+            image_id = self.find(ref) if ref else None
+            if image_id:
+                return image_id, ref
+        return None
+
+    def tag(self, other: str, ref: str) -> None:
+        source, target = self.layout(other), self.layout(ref)
+        if source != target:
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        named = (_read_index(target) or {}) | {"annotations": {REF_NAME: ref}}
+        new = target / f".index.{os.getpid()}"
+        new.write_bytes(_index(named))
+        new.replace(target / "index.json")
 
     def layout(self, ref: str) -> Path:
         """The folder of the image."""
@@ -85,7 +105,7 @@ class OciEngine:
     def commands_to_push(self, ref: str) -> list[list[str]]:
         return []
 
-    def push(self, ref: str, say: Say) -> Pushed:
+    def push(self, ref: str, say: Say, watch: Watch) -> Pushed:
         """Send the blobs the registry lacks, then the manifest."""
         reference = Reference.parse(ref)
         registry = Registry(reference.host, self.logins.load(reference.host))
@@ -94,20 +114,17 @@ class OciEngine:
             raise EngineFailed(f"{self.layout(ref)} holds no image")
         content = self._blob(ref, index["digest"])
         manifest = json.loads(content)
+        layers = Tally(watch)
         try:
-            sent = [self._send(registry, ref, blob["digest"]) for blob in (*manifest["layers"], manifest["config"])]
+            sent = [self._send(registry, ref, blob, layers) for blob in manifest["layers"]]
+            sent += [self._send(registry, ref, manifest["config"], lambda _: None)]
             registry.put_manifest(reference.repository, reference.tag, content)
         except RegistryRefusal as refusal:
-            raise EngineFailed(str(refusal), unauthorised=refusal.status == 401) from refusal
-        layers = sum(1 for size in sent[:-1] if size)
-        return Pushed(index["digest"], f"{layers} of {len(sent) - 1} layers, {sum(sent) + len(content)} bytes sent")
+            raise failed_by(refusal) from refusal
+        return Pushed(index["digest"], f"{layers}, {sum(sent) + len(content)} bytes")
 
     def login(self, host: str, credentials: Credentials) -> None:
-        try:
-            Registry(host, credentials).check()
-        except RegistryRefusal as refusal:
-            raise EngineFailed(str(refusal), unauthorised=refusal.status == 401) from refusal
-        self.logins.save(host, credentials)
+        log_in_from_here(host, credentials, self.logins)
 
     def images(self, repository: str) -> list[LocalImage]:
         name = PurePosixPath(repository).name
@@ -116,7 +133,7 @@ class OciEngine:
 
     def _listed(self, path: Path, repository: str) -> LocalImage | None:
         index = _read_index(path.parent)
-        ref = index["annotations"]["org.opencontainers.image.ref.name"] if index else ""
+        ref = index["annotations"][REF_NAME] if index else ""
         image_id = self.find(ref) if ref.startswith(f"{repository}:") else None
         if image_id is None:
             return None
@@ -127,13 +144,16 @@ class OciEngine:
     def _blob(self, ref: str, digest: str) -> bytes:
         return _blob_path(self.layout(ref), digest).read_bytes()
 
-    def _send(self, registry: Registry, ref: str, digest: str) -> int:
+    def _send(self, registry: Registry, ref: str, blob: dict[str, Any], watch: Watch) -> int:
         """Send one blob unless it is there; returns the bytes sent."""
-        repository = Reference.parse(ref).repository
+        repository, digest, size = Reference.parse(ref).repository, blob["digest"], blob["size"]
+        name = short(digest)
         if registry.has_blob(repository, digest):
+            watch(Layer(name, "there"))
             return 0
         content = self._blob(ref, digest)
-        registry.put_blob(repository, digest, content)
+        registry.put_blob(repository, digest, content, lambda done: watch(Layer(name, "sending", done, size)))
+        watch(Layer(name, "sent", size, size))
         return len(content)
 
 
@@ -182,13 +202,13 @@ def write_layout(folder: Path, ref: str, config: Blob, layers: Sequence[Blob]) -
             }
         ),
     )
-    named = manifest.descriptor | {"annotations": {"org.opencontainers.image.ref.name": ref}}
+    named = manifest.descriptor | {"annotations": {REF_NAME: ref}}
     new = folder.with_name(f".{folder.name}.{os.getpid()}")
     (new / "blobs" / "sha256").mkdir(parents=True)
     for blob in (manifest, config, *layers):
         _blob_path(new, blob.digest).write_bytes(blob.content)
     (new / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
-    (new / "index.json").write_bytes(_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [named]}))
+    (new / "index.json").write_bytes(_index(named))
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
 
@@ -214,6 +234,24 @@ def _read_index(layout: Path) -> dict[str, Any] | None:
         return dict(index["manifests"][0])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _index(manifest: dict[str, Any]) -> bytes:
+    return _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [manifest]})
+
+
+def log_in_from_here(host: str, credentials: Credentials, logins: Folder) -> None:
+    """Have the registry accept the login, and keep it as an engine would."""
+    try:
+        Registry(host, credentials).check()
+    except RegistryRefusal as refusal:
+        raise failed_by(refusal) from refusal
+    logins.save(host, credentials)
+
+
+def failed_by(refusal: RegistryRefusal) -> EngineFailed:
+    """A refusal as the failure of whatever was under way."""
+    return EngineFailed(str(refusal), unauthorised=refusal.status == 401, passes=refusal.passes)
 
 
 def _json(values: object) -> bytes:

@@ -17,6 +17,7 @@ class Receipt:
     """One image of one job. `digest` is the registry's (`sha256:…`), empty until it was pushed.
 
     `outcome` says in one line what the command that wrote this did, and `changed` whether that was anything at all.
+    `elsewhere` is another name under which the same inputs were pushed before: `host/db/schema/repo/name@sha256:…`.
     """
 
     job: str
@@ -27,6 +28,12 @@ class Receipt:
     digest: str = ""
     outcome: str = ""
     changed: bool = False
+    elsewhere: str = ""
+
+    @property
+    def pushed_as(self) -> str:
+        """The name of what was pushed, by its digest; empty if nothing was."""
+        return f"{self.ref.rpartition(':')[0]}@{self.digest}" if self.digest else ""
 
     @property
     def tag(self) -> str:
@@ -51,11 +58,24 @@ def read(state: Path, job: str) -> Receipt | None:
         return None
 
 
+def places(state: Path, receipt: Receipt) -> list[tuple[str, str]]:
+    """Where else in its registry an image of the receipt's inputs was pushed to: `db/schema/repo/name` and digest."""
+    host, own = receipt.ref.partition("/")[0], receipt.ref.rpartition(":")[0]
+    same = [other for other in _all(state) if other.inputs == receipt.inputs]
+    names = {name for other in same for name in (other.pushed_as, other.elsewhere) if name.startswith(f"{host}/")}
+    parts = [name.removeprefix(f"{host}/").partition("@") for name in sorted(names) if not name.startswith(f"{own}@")]
+    return [(repository, digest) for repository, _, digest in parts]
+
+
 def forget_pushes(state: Path) -> None:
     """Take no image for pushed any more: the repository it was pushed to is gone."""
-    for file in (state / "images").glob("*.json"):
-        if receipt := read(state, file.stem):
-            write(state, dataclasses.replace(receipt, digest=""))
+    for receipt in _all(state):
+        write(state, dataclasses.replace(receipt, digest="", elsewhere=""))
+
+
+def _all(state: Path) -> list[Receipt]:
+    found = (read(state, file.stem) for file in sorted((state / "images").glob("*.json")))
+    return [receipt for receipt in found if receipt]
 
 
 def _path(state: Path, job: str) -> Path:

@@ -11,7 +11,7 @@ from spcs import local, pins
 from spcs.account import sql
 from spcs.config import Job
 from spcs.errors import NotReady, SettingsProblem
-from spcs.image import ImagePlan, LocalImage, Receipt, collect, reference, requirement_files, top_level
+from spcs.image import ImagePlan, LocalImage, Receipt, Token, collect, reference, requirement_files, top_level
 from spcs.image import build as build_image
 from spcs.image import login as log_in
 from spcs.image import push as push_image
@@ -21,6 +21,7 @@ from spcs.render import render as fill
 from spcs.run.names import SPEC_FILE, output_folder
 from spcs.show import tables
 from spcs.show.console import say
+from spcs.show.pushes import push_meter
 from spcs.spec import family
 from spcs.specification import specification
 from spcs.steps.account import YOUR_USER, setup_sql
@@ -53,11 +54,12 @@ def texts(project: Project, name: str, job: Job, plan: ImagePlan, run: str) -> M
 def build(project: Project, job: str) -> Receipt:
     """Make the job's image unless it is there; says which, and with what engine."""
     name, entry = project.job(job)
-    options = project.settings.image.build_options
     engine = project.engine  # first: without one there is nothing to ask the account for
     plan = image_plan(project, entry)
+    # Only an account that has been asked already gives a login here: a build needs none.
+    token = _token(project) if project.is_connected else None
     receipt = build_image(
-        plan, engine, job=name, state=project.receipts, options=options, say=project.tell, dry=project.dry
+        plan, engine, job=name, state=project.receipts, token=token, say=project.tell, dry=project.dry
     )
     say(receipt.outcome)
     return receipt
@@ -67,16 +69,18 @@ def push(project: Project, job: str) -> Receipt:
     """Send the job's image unless the repository has it."""
     name, entry = project.job(job)
     engine = project.engine
-    receipt = push_image(
-        image_plan(project, entry),
-        engine,
-        job=name,
-        state=project.receipts,
-        token=lambda: project.account.registry_token().reveal(),
-        say=project.tell,
-        dry=project.dry,
-        local_account=project.is_local,
-    )
+    with push_meter() as watch:
+        receipt = push_image(
+            image_plan(project, entry),
+            engine,
+            job=name,
+            state=project.receipts,
+            token=_token(project),
+            say=project.tell,
+            watch=watch,
+            dry=project.dry,
+            local_account=project.is_local,
+        )
     say(receipt.outcome)
     return receipt
 
@@ -103,7 +107,7 @@ def login(project: Project) -> None:
     host = repository_url(project).partition("/")[0]
     if project.dry:
         return project.tell(f"log in to {host} as 0sessiontoken, the session's token over stdin")
-    log_in(project.engine, host, lambda: project.account.registry_token().reveal())
+    log_in(project.engine, host, _token(project))
     say(f"logged in to {host}; the token is good for about an hour")
 
 
@@ -141,6 +145,7 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
         entrypoint=ENTRYPOINT,
         labels=revision(project.root),
         platform=f"linux/{machine.architecture if machine else 'amd64'}",
+        options=tuple(image.build_options),
     )
 
 
@@ -160,6 +165,10 @@ def named_code(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...
     """The paths as they are written: the job's `code`, or the project's and the files that the job's command names."""
     named = [word for word in job.command if not word.startswith("-") and (root / word).is_file()]
     return (*default, *named) if job.code is None else job.code
+
+
+def _token(project: Project) -> Token:
+    return lambda: project.account.registry_token().reveal()
 
 
 def _images_here(project: Project) -> Sequence[LocalImage]:

@@ -5,107 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
 import pytest
 
 from spcs.errors import BuildFailed, NotReady
-from spcs.image import ImagePlan, Receipt, build, detect, push
-from spcs.image.docker import ContainerEngine
-from tests.images import Served, make_plan, registry, write_code
-from tests.support import Client, clients
+from tests.engine.desk import Desk, remove, use
+from tests.images import Served, make_plan
+from tests.support import Client
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-OPTIONS = ("--network", "host")  # the base may reach its package index by this machine's network alone
-
-
-class Desk:
-    """A project folder, one docker client, and the registry it pushes to. `made` notes the images it builds."""
-
-    def __init__(self, root: Path, base: str, served: Served, docker: Path, made: set[str]) -> None:
-        self.root, self.base, self.served, self.docker, self.made = root, base, served, docker, made
-        self.state = root / ".spcs"
-        self.said: list[str] = []
-        if not root.exists():
-            write_code(root)
-
-    def plan(self, **settings: object) -> ImagePlan:
-        url = self.served.repository_url
-        return make_plan(self.root, base=self.base, repository_url=url, **settings)  # type: ignore[arg-type]
-
-    @property
-    def engine(self) -> ContainerEngine:
-        return cast(ContainerEngine, detect("docker", self.state, local_account=True))
-
-    def build(self, plan: ImagePlan | None = None, dry: bool = False) -> Receipt:
-        plan = plan or self.plan()
-        say = self.said.append
-        done = build(plan, self.engine, job="train", state=self.state, options=OPTIONS, say=say, dry=dry)
-        self.made.add(done.ref)
-        return done
-
-    def push(self, plan: ImagePlan | None = None) -> Receipt:
-        token = self.served.door.token
-        say = self.said.append
-        return push(plan or self.plan(), self.engine, job="train", state=self.state, token=token, say=say)
-
-    def run(self, ref: str, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [str(self.docker), "run", "--rm", ref, *words], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stderr
-        return done.stdout
-
-
-def remove(docker: Path, images: set[str]) -> None:
-    subprocess.run([str(docker), "image", "rm", "-f", *images], capture_output=True, check=False)
-    images.clear()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[set[str]]:
-    """The images built by the tests of this file: a later test may find an earlier one's. Removed at the end."""
-    images: set[str] = set()
-    yield images
-    if images:
-        remove(clients()[0][0].path, images)
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path,
-    base_image: str,
-    served: Served,
-    docker_client: Client,
-    made: set[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
-    use(docker_client, tmp_path / "bin", monkeypatch)
-    desk = Desk(tmp_path / "project", base_image, served, docker_client.path, made)
-    # No client may find what another has built.
-    (desk.root / "app" / "client.txt").write_text(docker_client.version)
-    return desk
-
-
-def use(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make `docker` mean this client."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    (folder / "docker").symlink_to(client.path)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
 def listing(docker: Path, ref: str) -> dict[str, tuple[object, ...]]:

@@ -122,7 +122,7 @@ def test_edited_code_sends_its_layer_and_what_names_it(desk: Desk) -> None:
         token = desk.served.door.token
         done = push(plan, desk.engine, job="train", state=desk.state, token=token, say=desk.said.append)
 
-    assert "1 of 2 layers, " in done.outcome
+    assert "1 of 2 layers sent, " in done.outcome
     assert int(done.outcome.split(", ")[1].split()[0]) < 5_000
 
 

@@ -10,7 +10,6 @@ from spcs.image.docker import (
     ContainerEngine,
     build_argv,
     build_environment,
-    layers_sent,
     login_argv,
     login_environment,
     push_argv,
@@ -65,16 +64,6 @@ def test_podman_is_told_the_file_and_that_loopback_has_no_tls() -> None:
     assert login_argv(PODMAN, "org-a.registry.example.com", "u", LOGINS) == [
         "podman", "login", file, "org-a.registry.example.com", "-u", "u", "--password-stdin",
     ]  # fmt: skip
-
-
-def test_layers_are_counted_from_a_plain_push() -> None:
-    output = (
-        "The push refers to repository [x]\naaa: Preparing\nbbb: Preparing\naaa: Pushed\nbbb: Layer already exists\n"
-    )
-    assert layers_sent(output + "ccc: Mounted from db/schema/images/other\n0123: digest: sha256:00 size: 1") == (
-        "1 of 3 layers sent"
-    )
-    assert layers_sent("") == ""
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,15 @@ def test_cure_is_a_command_of_the_engine_at_hand(text: str, cure: str, tmp_path:
             "GRANT WRITE ON IMAGE REPOSITORY",
         ),
         (LOCAL, "name unknown: image repository X does not exist", "no image repository db/schema/images", "inv setup"),
+        (LOCAL, "received unexpected HTTP status: 503 Service Unavailable", "is busy or being restarted", "in a while"),
+        (REAL, "toomanyrequests: slow down", "is busy or being restarted", "inv push --job train in a while"),
+        (
+            REAL,
+            "error parsing HTTP 413 response body: Request Entity Too Large",
+            "a layer is larger",
+            "over more layers",
+        ),
+        (REAL, "invalid reference format: repository name must be lowercase", "does not take that name", "image.name"),
         (REAL, "net/http: TLS handshake timeout", "the connection to org-acct", "inv push --job train"),
     ],
 )

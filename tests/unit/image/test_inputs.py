@@ -11,7 +11,7 @@ import pytest
 from spcs.config import Job
 from spcs.errors import SettingsProblem
 from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference, top_level
-from spcs.image.inputs import stage
+from spcs.image.inputs import deciding, stage
 from spcs.steps.image import code_of, named_code
 from tests.images import make_plan, write_code
 
@@ -81,10 +81,34 @@ def test_hash_does_not_change_with(change: Callable[[Path], object], root: Path)
     assert fingerprint(make_plan(root), "container") == before
 
 
-def test_hash_does_not_change_with_labels_or_the_builder(root: Path) -> None:
+def test_hash_does_not_change_with_labels(root: Path) -> None:
     plan = make_plan(root)
-    other = dataclasses.replace(plan, labels={"revision": "abc"}, dockerfile_buildkit="FROM x")
+    other = dataclasses.replace(plan, labels={"revision": "abc"})
     assert fingerprint(other, "container") == fingerprint(plan, "container")
+
+
+@pytest.mark.parametrize("sent", ["dockerfile", "dockerfile_buildkit"])
+def test_hash_changes_with_either_dockerfile_whichever_builder_gets_it(root: Path, sent: str) -> None:
+    plan = make_plan(root)
+    other = dataclasses.replace(plan, **{sent: "FROM x"})  # type: ignore[arg-type]
+    assert fingerprint(other, "container") != fingerprint(plan, "container")
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (("--network", "host", "--build-arg", "A=1"), ["--build-arg", "A=1"]),
+        (("--network=host", "--no-cache", "--target=small"), ["--target=small"]),
+        (("--secret", "id=index,src=token.txt", "--add-host=a:1.2.3.4"), []),
+    ],
+)
+def test_hash_knows_the_builders_options_that_decide_the_image(
+    options: tuple[str, ...], kept: list[str], root: Path
+) -> None:
+    plan = make_plan(root)
+    assert deciding(options) == kept
+    same = fingerprint(make_plan(root, options=options), "container") == fingerprint(plan, "container")
+    assert same == (not kept)
 
 
 def test_moving_bytes_between_neighbours_changes_the_hash(root: Path) -> None:
