@@ -11,6 +11,7 @@ sys.dont_write_bytecode = False
 from invoke import Collection, Context, task  # noqa: E402 - after the line above
 
 import local_tasks  # noqa: E402 - as above
+from image_tasks import build, images, lock, login, push  # noqa: E402 - as above
 from run_tasks import cancel, fetch, jobs, logs, status, wait  # noqa: E402 - as above
 from spcs.words import smooth  # noqa: E402 - as above
 
@@ -117,47 +118,6 @@ def render(c: Context, job: str = "", diff: bool = False) -> None:
     comparison.diff(project(c), job) if diff else image.render(project(c), job)
 
 
-@task(help={"job": JOB})
-def build(c: Context, job: str = "") -> None:
-    """Build the job's image.
-
-    Its tag is a hash of what goes in, so an image that is there already is not built again.
-    """
-    from spcs.steps import image
-
-    image.build(project(c), job)
-
-
-@task(help={"job": JOB})
-def push(c: Context, job: str = "") -> None:
-    """Push the job's image to the account's repository.
-
-    Layers that are there already are not sent again; an image that is there costs one request.
-    """
-    from spcs.steps import image
-
-    image.push(project(c), job)
-
-
-@task(help={"json": JSON})
-def images(c: Context, json: bool = False) -> None:
-    """List the images in the account's image repository."""
-    from spcs.steps import image
-
-    image.images(project(c), json)
-
-
-@task
-def login(c: Context) -> None:
-    """Log the container engine in to the registry.
-
-    With a token of the session, into a private folder: no password is typed, your own configuration is not touched.
-    """
-    from spcs.steps import image
-
-    image.login(project(c))
-
-
 @task(
     help={
         "job": JOB,
@@ -228,7 +188,7 @@ def bench(c: Context, only: str = "") -> None:
     step.bench(project(c), only)
 
 
-before = (doctor, setup, teardown, data, new, render, build, push, images, login)
+before = (doctor, setup, teardown, data, lock, new, render, build, push, images, login)
 after = (run, status, jobs, logs, wait, cancel, fetch, report, bench)
 ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

@@ -1,45 +1,40 @@
-"""The packages of an image, told apart by weight: torch and its companions are gigabytes that change seldom.
+"""Pins: the packages that settings choose, each at one exact version, and which packages are heavy.
 
-Two requirement files make two layers, so that a new version of a light package re-sends megabytes only.
+torch and its companions are gigabytes that change seldom. They make an image's layer of their own, so that a new
+version of a light package re-sends megabytes only.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from spcs.errors import SettingsProblem
 
+# What PyTorch's own indexes have; all else comes from the usual one.
+OF_PYTORCH = ("torch", "torchaudio", "torchvision")
 HEAVY = re.compile(r"torch|torchvision|torchaudio|(pytorch-)?triton|nvidia-.+|cuda-.+")
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,\s-]+\])?")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.!+_-]*")
 
 
-class Split(NamedTuple):
-    """Requirement lines (`name==version`), each half in alphabetical order."""
+def lines(pins: Mapping[str, str]) -> tuple[str, ...]:
+    """`pins` (package, extras allowed → exact version) as requirement lines, `name==version`, in alphabetical order.
 
-    heavy: tuple[str, ...]
-    light: tuple[str, ...]
-
-
-def split(pins: Mapping[str, str]) -> Split:
-    """Divide `pins` (package, extras allowed → exact version); raises SettingsProblem for a pin that is not exact."""
-    lines = {name: _line(name, version) for name, version in sorted(pins.items(), key=lambda pin: plain(pin[0]))}
-    return Split(
-        heavy=tuple(line for name, line in lines.items() if is_heavy(name)),
-        light=tuple(line for name, line in lines.items() if not is_heavy(name)),
-    )
+    Raises SettingsProblem for a pin that is not exact.
+    """
+    return tuple(_line(name, version) for name, version in sorted(pins.items(), key=lambda pin: plain(pin[0])))
 
 
-def is_heavy(name: str) -> bool:
-    """Does the package belong in the layer of torch and its companions?"""
-    return HEAVY.fullmatch(plain(name)) is not None
+def is_heavy(pin: str) -> bool:
+    """Does the package (a name, or a line) belong in the layer of torch and its companions?"""
+    return HEAVY.fullmatch(plain(pin)) is not None
 
 
-def plain(name: str) -> str:
-    """The package's name as indexes compare it: lower case, without extras, runs of `-_.` as one `-`."""
-    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).strip().lower()
+def plain(pin: str) -> str:
+    """The name of a package (or of a line's) as indexes compare it: lower case, no extras, runs of `-_.` as one `-`."""
+    name = pin.partition("==")[0].partition("[")[0]
+    return re.sub(r"[-_.]+", "-", name).strip().lower()
 
 
 def _line(name: str, version: str) -> str:
@@ -51,4 +46,4 @@ def _line(name: str, version: str) -> str:
             why="the image must come out the same on every machine",
             fix=f'name one version in invoke.yaml, such as {name}: "1.2.3"',
         )
-    return f"{name}=={version}"
+    return f"{''.join(name.split())}=={version}"

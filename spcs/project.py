@@ -55,6 +55,10 @@ class Project:
         """The compute pool the job runs in: its own, or the project's."""
         return job.compute_pool or self.settings.snowflake.compute_pool
 
+    def pins(self, job: Job) -> Mapping[str, str]:
+        """The packages that the job's image is about: its own, or the project's."""
+        return self.settings.pins if job.pins is None else job.pins
+
     @cached_property
     def engine(self) -> Engine:
         """What builds images on this machine; said once, with its reason."""
@@ -74,6 +78,14 @@ class Project:
     def image_kind(self) -> Kind:
         """What the account runs: a real one runs containers, whatever this machine has to build them with."""
         return self.engine.kind if self.is_local else "container"
+
+    @property
+    def installs(self) -> bool:
+        """Do the images have packages in them? Those that are made without an engine hold the code only."""
+        try:
+            return self.image_kind == "container"
+        except NotReady:  # the engine that is asked for is not there now
+            return True
 
     @cached_property
     def account(self) -> Account:

@@ -18,8 +18,9 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from local_account.registry import Registry, Store
+from spcs import pins as pinning
 from spcs.image import ImagePlan, collect, requirement_files
-from spcs.pins import split
+from spcs.lock import Inputs, Lock, Requirement
 from spcs.render import render
 from tests.support import REPO
 
@@ -33,6 +34,24 @@ print("uid", os.getuid(), "pid", os.getpid(), "cwd", os.getcwd(), *sys.argv[1:],
 if "wait" in sys.argv:
     time.sleep(60)
 """
+
+
+# The sha256 of the wheels of some small packages (one heavy by its name alone), and one of no package.
+WHEELS = {
+    "six==1.16.0": "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254",
+    "six==1.17.0": "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
+    "nvidia-nvtx-cu12==12.4.127": "781e950d9b9f60d8241ccea575b32f5105a5baf4c2351cab5256a24869f12a1a",
+    "packaging==26.0": "b36f1fef9334a5588b4166f8bcd26a14e521f2b55e6b9de3aaa80d3ff7a37529",
+}
+NO_WHEEL = "0" * 64
+
+
+def lock_of(pins: dict[str, str]) -> Lock:
+    """The lock of packages that need no others; none but those of WHEELS can be installed from it."""
+    lines = pinning.lines(pins)
+    found = [(pinning.plain(line), line.partition("==")[2], WHEELS.get(line, NO_WHEEL)) for line in lines]
+    requirements = (Requirement(name, version, (f"sha256:{digest}",)) for name, version, digest in found)
+    return Lock(Inputs("cpu", "3.11", "linux/amd64", lines), tuple(requirements))
 
 
 def write_code(root: Path) -> None:
@@ -61,10 +80,11 @@ def make_plan(
     options: tuple[str, ...] = (),
 ) -> ImagePlan:
     """The plan of an image of the code in `root`."""
-    pinned = split({"six": "1.17.0"} if pins is None else pins)
+    lock = lock_of({"six": "1.17.0"} if pins is None else pins)
     values = {
-        "base": base, "apt": apt, "heavy": pinned.heavy, "light": pinned.light, "indexes": (), "code": code,
-        "labels": {}, "entrypoint": ("python", "-m", "app"),
+        "base": base, "apt": apt, "heavy": [each.pin for each in lock.heavy],
+        "light": [each.pin for each in lock.light], "indexes": (), "code": code, "labels": {},
+        "entrypoint": ("python", "-m", "app"),
     }  # fmt: skip
     return ImagePlan(
         repository_url=repository_url,
@@ -72,9 +92,10 @@ def make_plan(
         base=base,
         dockerfile=render(REPO, "Dockerfile.j2", {**values, "buildkit": False}),
         dockerfile_buildkit=render(REPO, "Dockerfile.j2", {**values, "buildkit": True}),
-        files=(*collect(root, code), *requirement_files(pinned)),
+        files=(*collect(root, code), *requirement_files(lock)),
         code=code,
         entrypoint=("python", "-m", "app"),
+        lock=lock,
         labels=labels or {},
         options=options,
     )

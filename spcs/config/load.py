@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path as File
 from types import UnionType
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
 from spcs.config import check, rules
 from spcs.config.check import Path
-from spcs.config.model import Job, Settings
+from spcs.config.model import Job, Settings, Version
 from spcs.errors import SettingsProblem, did_you_mean, shown_path
 
 
@@ -96,12 +96,12 @@ def settable(cls: type[Any], values: Any, path: Path) -> list[tuple[Path, Any]]:
 
 
 def _union(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) is UnionType else ()
+    return get_args(hint) if get_origin(hint) in (UnionType, Union) else ()
 
 
 def read(text: str, hint: Any, name: str) -> Any:
     """The text of a variable as a value: text stays text, all else is written as in YAML (`[a, b]`, `true`, `3`)."""
-    if hint is str or get_origin(hint) is Literal or str in _union(hint):
+    if get_origin(hint) is Literal or {str, Version} & {hint, *_union(hint)}:
         return text
     try:
         return yaml.safe_load(text)

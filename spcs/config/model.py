@@ -65,10 +65,14 @@ class Indexes:
 
 @dataclass(frozen=True)
 class Image:
-    """How the image is built: `base` with digest, `code` the paths that enter it, `build_options` for the builder."""
+    """How the image is built: `base` with digest, `code` the paths that enter it, `build_options` for the builder.
+
+    `python` is the base's, such as "3.11"; None where the base's name says it.
+    """
 
     name: str = "training"
     base: str = "python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b"
+    python: Version | None = None
     engine: EngineSetting = "auto"
     dockerfile: str = "Dockerfile.j2"
     code: tuple[str, ...] = ("app",)
@@ -131,6 +135,7 @@ class Job:
     replicas: int = 1
     pins: Mapping[str, Version] | None = None
     base: str | None = None
+    python: Version | None = None
     dockerfile: str | None = None
     code: tuple[str, ...] | None = None
     compute_pool: ComputePool | None = None

@@ -36,6 +36,7 @@ BASE = Rule(
     re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*"),
     "name one image, such as python:3.11-slim, with its digest if it has one",
 )
+PYTHON = Rule(re.compile(r"3\.\d+"), 'write its first two numbers in quotes, such as "3.11"')
 APT = Rule(
     re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?"),
     "name one Debian package an entry, such as libgomp1 or libgomp1=12.2.0-14",
@@ -133,6 +134,8 @@ def _texts(settings: Settings) -> Iterator[Checked]:
         yield (*path, "instance_family"), pool.instance_family, FAMILY
     yield ("image", "name"), settings.image.name, IMAGE
     yield ("image", "base"), settings.image.base, BASE
+    if settings.image.python is not None:
+        yield ("image", "python"), settings.image.python, PYTHON
     for number, package in enumerate(settings.image.apt):
         yield ("image", "apt", str(number)), package, APT
     for name, job in settings.jobs.items():
@@ -142,6 +145,8 @@ def _texts(settings: Settings) -> Iterator[Checked]:
 def _of_job(path: Path, job: Job) -> Iterator[Checked]:
     if job.base is not None:
         yield (*path, "base"), job.base, BASE
+    if job.python is not None:
+        yield (*path, "python"), job.python, PYTHON
     for name in job.env:
         yield (*path, "env", name), name, VARIABLE
         yield (*path, "env", name), name, CONTAINERS_OWN

@@ -12,4 +12,6 @@ def look(ground: Ground) -> Finding:
     return ok(f"Dockerfile, spec.yaml and setup.sql of job '{ground.name}' render, and the specification is valid")
 
 
-CHECK = Check("templates", "project", "Dockerfile, spec.yaml and setup.sql, as inv render makes them", look)
+CHECK = Check(
+    "templates", "project", "Dockerfile, spec.yaml and setup.sql, as inv render makes them", look, needs=("lock",)
+)

@@ -27,8 +27,14 @@ BUILD = (
     ),
     Known(
         ("No matching distribution found", "Could not find a version that satisfies"),
-        "a package index does not have one of the pinned versions",
-        "correct that version under pins in invoke.yaml",
+        "the package indexes that the builder asks have no such version for this base",
+        "check image.indexes and the base's Python in the settings; where the version was withdrawn, take another one "
+        "under pins in invoke.yaml, then inv lock",
+    ),
+    Known(
+        ("DO NOT MATCH THE HASHES",),
+        "an index gave something else than the artifact that was locked",
+        "if you know that the index is right: remove the lock from locks/, then inv lock",
     ),
     Known(
         ("ResolutionImpossible", "conflicting dependencies"),

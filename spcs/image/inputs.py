@@ -16,7 +16,7 @@ from typing import Literal
 
 from spcs.errors import SettingsProblem
 from spcs.image.private import why_private
-from spcs.pins import Split
+from spcs.lock import Lock, Requirement
 
 Kind = Literal["container", "process"]
 """What the image holds: everything from a base up, or only the code, for a process on the local account."""
@@ -47,9 +47,10 @@ class ContextFile:
 class ImagePlan:
     """An image to be: `dockerfile` is the text for any builder, `dockerfile_buildkit` the one with cache mounts.
 
-    `options` are further words for the builder (`image.build_options`).
-    `code` are the top-level paths (see `top_level`) of `files` that are the user's program. `labels` say where the
-    image came from; they are no part of its identity, so a new commit with the same files does not make a new image.
+    `code` are the top-level paths (see `top_level`) of `files` that are the user's program. `lock` is what the image
+    installs (None: nothing), of which `files` has requirement files. `options` are further words for the builder
+    (`image.build_options`). `labels` say where the image came from; they are no part of its identity, so a new commit
+    with the same files does not make a new image.
     """
 
     repository_url: str
@@ -60,6 +61,7 @@ class ImagePlan:
     files: tuple[ContextFile, ...]
     code: tuple[str, ...]
     entrypoint: tuple[str, ...]
+    lock: Lock | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: str = "linux/amd64"
     options: tuple[str, ...] = ()
@@ -85,10 +87,10 @@ def collect(root: Path, paths: Iterable[str], named: Iterable[str] = ()) -> tupl
     return found
 
 
-def requirement_files(pins: Split) -> tuple[ContextFile, ...]:
-    """The requirement files that the image's layers install; none for an empty half."""
-    halves = {"requirements-heavy.txt": pins.heavy, "requirements-light.txt": pins.light}
-    return tuple(ContextFile(name, _text(lines)) for name, lines in halves.items() if lines)
+def requirement_files(lock: Lock) -> tuple[ContextFile, ...]:
+    """The requirement files that the image's layers install, with hashes; none for an empty half."""
+    halves = {"requirements-heavy.txt": lock.heavy, "requirements-light.txt": lock.light}
+    return tuple(ContextFile(name, _text(half)) for name, half in halves.items() if half)
 
 
 def fingerprint(plan: ImagePlan, kind: Kind) -> str:
@@ -192,8 +194,8 @@ def _date(content: bytes) -> int:
     return DATE + int.from_bytes(hashlib.sha256(content).digest()[:8]) % DATES
 
 
-def _text(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+def _text(half: Iterable[Requirement]) -> bytes:
+    return "".join(f"{line}\n" for each in half for line in each.lines).encode()
 
 
 def _add(digest: hashlib._Hash, part: bytes) -> None:

@@ -21,7 +21,7 @@ FIRST_LINE = "# Made by `inv lock` for the pins below. Change them in the settin
 _INPUT = re.compile(r"# (kind|python|platform|pin): (\S+)")
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[A-Za-z0-9.!+_-]+)( \\)?")
 _HASH = re.compile(r"    --hash=(?P<hash>sha256:[0-9a-f]{64})( \\)?")
-_VIA = re.compile(r"    #(?: via|  )(?: (?P<name>\S+))?")
+_VIA = re.compile(r"    #(?: via|  )(?: (?P<name>\S+)(?P<place> \(.+\))?)?")  # the place is that of the pins themselves
 
 
 class Unreadable(Exception):
@@ -98,8 +98,7 @@ def parse(content: str) -> Lock:
     head, _, body = content.partition("\n\n")
     inputs = _inputs(head)
     requirements = tuple(requirements_of(body))
-    names = {each.name for each in requirements}
-    lacking = [pin for pin in inputs.pins if pins.plain(pin.partition("==")[0]) not in names]
+    lacking = [name for name in map(pins.plain, inputs.pins) if name not in {each.name for each in requirements}]
     if lacking:
         raise Unreadable(f"it lacks {lacking[0]}, which is one of its pins")
     lock = Lock(inputs, requirements)
@@ -119,7 +118,7 @@ def requirements_of(body: str) -> Iterator[Requirement]:
         hashes = tuple(found["hash"] for found in _taken(lines, _HASH))
         if not hashes:
             raise Unreadable(f"{package['name']} has no hash")
-        via = tuple(found["name"] for found in _taken(lines, _VIA) if found["name"])
+        via = tuple(found["name"] for found in _taken(lines, _VIA) if found["name"] and not found["place"])
         yield Requirement(package["name"], package["version"], hashes, via)
 
 

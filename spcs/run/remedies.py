@@ -13,6 +13,7 @@ from spcs.errors import Known, Meaning, meaning
 from spcs.run.tracebacks import Part, Traceback
 
 BUILD_AGAIN = "then inv build push run --job {job}"
+LOCK_AGAIN = "then inv lock build push run --job {job}"
 PEERS = "read what the other processes said: inv logs --run {run}"
 
 #: What SHOW SERVICE CONTAINERS says of a container, beyond the usual.
@@ -110,12 +111,12 @@ LOG = (
         ("No module named '{module}'",),
         "the image has no Python module {module}",
         "add its package with a version to pins in invoke.yaml, or your own file or folder to jobs.{job}.code, "
-        f"{BUILD_AGAIN}",
+        f"{LOCK_AGAIN}",
     ),
     Known(
         ("cannot import name '{name}' from '{module}'",),
         "the {module} in the image has no {name}: it is of another version than the program was written for",
-        f"pin the version of {{module}} that the program was written for, {BUILD_AGAIN}",
+        f"pin the version of {{module}} that the program was written for, {LOCK_AGAIN}",
     ),
     Known(
         ("{library}: cannot open shared object file: No such file or directory",),
@@ -131,7 +132,7 @@ LOG = (
         ("exec format error", "invalid ELF header", "wrong ELF class: …", "cannot execute binary file"),
         "a program or library in the image was made for another kind of processor",
         "leave what this machine built out of jobs.{job}.code and pin its package instead, "
-        f"{BUILD_AGAIN}; inv doctor compares the processors",
+        f"{LOCK_AGAIN}; inv doctor compares the processors",
     ),
     Known(
         ("version `GLIBC_{version}' not found",),
@@ -142,13 +143,13 @@ LOG = (
     Known(
         ("A module that was compiled using NumPy 1.x cannot be run in", "Numpy is not available"),
         "this torch was built for NumPy 1, and the image has NumPy 2",
-        f'add numpy: "1.26.4" to the pins of jobs.{{job}} in invoke.yaml, {BUILD_AGAIN}',
+        f'add numpy: "1.26.4" to the pins of jobs.{{job}} in invoke.yaml, {LOCK_AGAIN}',
     ),
     # The GPU.
     Known(
         ("Torch not compiled with CUDA enabled",),
         "the image has the torch that knows CPUs only",
-        f"name a GPU instance_family in jobs.{{job}}.compute_pool (images take their torch by it), {BUILD_AGAIN}",
+        f"name a GPU instance_family in jobs.{{job}}.compute_pool (images take their torch by it), {LOCK_AGAIN}",
     ),
     Known(
         ("No CUDA GPUs are available", "RuntimeError: Found no NVIDIA driver on your system"),
@@ -158,12 +159,12 @@ LOG = (
     Known(
         ("no kernel image is available for execution on the device",),
         "this torch was not built for that kind of GPU",
-        f"pin another version of torch, {BUILD_AGAIN}",
+        f"pin another version of torch, {LOCK_AGAIN}",
     ),
     Known(
         ("RuntimeError: The NVIDIA driver on your system is too old (found version {version})",),
         "the machine's driver, {version}, is older than this torch asks for",
-        f"pin an older torch, or take image.indexes.gpu of an older CUDA, {BUILD_AGAIN}",
+        f"pin an older torch, or take image.indexes.gpu of an older CUDA, {LOCK_AGAIN}",
     ),
     Known(
         ("device-side assert triggered",),

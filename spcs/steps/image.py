@@ -16,6 +16,8 @@ from spcs.image import build as build_image
 from spcs.image import login as log_in
 from spcs.image import push as push_image
 from spcs.image.registry import plain_url
+from spcs.lock import Lock, wanted_by
+from spcs.lock import read as read_lock
 from spcs.project import Project
 from spcs.render import render as fill
 from spcs.run.names import SPEC_FILE, output_folder
@@ -112,12 +114,13 @@ def login(project: Project) -> None:
 
 
 def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
-    """All that decides the job's image; raises SettingsProblem for a file that is not there.
+    """All that decides the job's image; raises SettingsProblem for a file that is not there, NotReady for a lock.
 
     The repository's `url` is no part of the image's identity; the account is asked for it where none is given.
     """
     image = project.settings.image
-    split = pins.split(job.pins if job.pins is not None else project.settings.pins)
+    lock = lock_of(project, job)
+    pinned = [each.pin for each in lock.requirements] if lock else pins.lines(project.pins(job))
     named = named_code(project.root, job, image.code)
     code = code_of(project.root, job, image.code)
     machine = family(project.pool(job).instance_family)
@@ -126,14 +129,14 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
     values = {
         "base": base,
         "apt": image.apt,
-        "heavy": split.heavy,
-        "light": split.light,
+        "heavy": [pin for pin in pinned if pins.is_heavy(pin)],
+        "light": [pin for pin in pinned if not pins.is_heavy(pin)],
         "indexes": image.indexes.gpu if machine and machine.gpu_count else image.indexes.cpu,
         "code": code,
         "entrypoint": ENTRYPOINT,
         "labels": {"org.opencontainers.image.title": image.name},
     }
-    files = (*requirement_files(split), *collect(project.root, code, named))
+    files = (*(requirement_files(lock) if lock else ()), *collect(project.root, code, named))
     return ImagePlan(
         repository_url=url or repository_url(project),
         name=image.name,
@@ -143,10 +146,20 @@ def image_plan(project: Project, job: Job, url: str = "") -> ImagePlan:
         files=files,
         code=code,
         entrypoint=ENTRYPOINT,
+        lock=lock,
         labels=revision(project.root),
         platform=f"linux/{machine.architecture if machine else 'amd64'}",
         options=tuple(image.build_options),
     )
+
+
+def lock_of(project: Project, job: Job) -> Lock | None:
+    """The lock that the job's image installs from, None if it installs nothing.
+
+    Raises NotReady unless the lock fits the settings: a build resolves nothing by itself.
+    """
+    its = wanted_by(project.settings, job) if project.pins(job) and project.installs else None
+    return read_lock(project.root, its) if its else None
 
 
 def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:

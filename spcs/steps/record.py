@@ -16,6 +16,7 @@ from typing import Any
 
 from spcs.config import Job
 from spcs.image import ImagePlan
+from spcs.lock import text
 from spcs.project import Project
 from spcs.run.masks import MASK, is_secret, masked, secrets_of
 from spcs.run.model import Run
@@ -33,13 +34,14 @@ def record(
     """The record of a run of `job` that is about to be submitted. `path` is the image as the specification names it,
     `texts` are the files the run is made of; `more` are fields of the record as they are."""
     secrets = secrets_of(job.env)
+    lock = hashlib.sha256(text(plan.lock).encode()).hexdigest() if plan.lock else ""
     return Record(
         run=run,
         by=user(),
         settings=settings(project, job),
         seeds=seeds(job),
-        versions={"desk": desk_versions(), "image": dict(pins_of(project, job))},
-        image=Image(path, run.digest, plan.base, plan.platform, _lock(plan)),
+        versions={"desk": desk_versions(), "image": dict(project.pins(job))},
+        image=Image(path, run.digest, plan.base, plan.platform, lock),
         code=code(project.root),
         texts={name: masked(text, secrets) for name, text in texts.items()},
         **more,
@@ -55,7 +57,7 @@ def settings(project: Project, job: Job) -> dict[str, Any]:
         "pool": dataclasses.asdict(project.pool(job)),
         "snowflake": dataclasses.asdict(whole.snowflake),
         "image": dataclasses.asdict(whole.image),
-        "pins": dict(pins_of(project, job)),
+        "pins": dict(project.pins(job)),
     }
 
 
@@ -65,11 +67,6 @@ def masked_job(job: Job) -> dict[str, Any]:
     entry["env"] = {name: MASK if is_secret(name) else masked(value) for name, value in job.env.items()}
     entry["args"] = [masked(word) for word in job.args]
     return entry
-
-
-def pins_of(project: Project, job: Job) -> Mapping[str, str]:
-    """The versions in the job's image."""
-    return job.pins if job.pins is not None else project.settings.pins
 
 
 def seeds(job: Job) -> dict[str, int]:
@@ -111,12 +108,6 @@ def _git(root: Path, *words: str, most: int = 10**6) -> str:
             return said.decode(errors="replace")
     except OSError:
         return ""
-
-
-def _lock(plan: ImagePlan) -> str:
-    """The sha256 of the requirements that the image is installed from, where they carry hashes and so are a lock."""
-    locks = [file.content for file in plan.files if file.path.endswith(".txt") and b" --hash=sha256:" in file.content]
-    return hashlib.sha256(b"".join(locks)).hexdigest() if locks else ""
 
 
 def desk_versions() -> dict[str, str]:

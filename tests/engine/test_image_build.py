@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -14,8 +15,9 @@ from typing import IO, cast
 import pytest
 
 from spcs.errors import BuildFailed, NotReady
+from spcs.image import requirement_files
 from tests.engine.desk import Desk, remove, use
-from tests.images import Served, make_plan
+from tests.images import NO_WHEEL, Served, lock_of, make_plan
 from tests.support import Client
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -191,7 +193,7 @@ def test_failed_build_shows_the_last_twenty_lines(desk: Desk) -> None:
     assert caught.value.code == 5
     assert len(lines) <= 21
     assert any("six==99.0" in line for line in lines)
-    assert "a package index does not have one of the pinned versions" in lines[-1]
+    assert "the package indexes that the builder asks have no such version for this base" in lines[-1]
     assert "under pins in invoke.yaml" in caught.value.fix
 
 
@@ -230,9 +232,20 @@ def test_images_are_listed(desk: Desk) -> None:
     assert ref in [image.ref for image in desk.engine.images(ref.rpartition(":")[0])]
 
 
+def test_an_artifact_with_another_hash_is_not_installed(desk: Desk) -> None:
+    lock = lock_of({"six": "1.17.0"})
+    changed = (dataclasses.replace(lock.requirements[0], hashes=(f"sha256:{NO_WHEEL}",)),)
+    plan = desk.plan()
+    files = (*plan.files[:-1], *requirement_files(dataclasses.replace(lock, requirements=changed)))
+    with pytest.raises(BuildFailed) as caught:
+        desk.build(dataclasses.replace(plan, files=files))
+    assert "an index gave something else than the artifact that was locked" in caught.value.why
+
+
 def test_another_light_pin_leaves_the_layers_before_it(desk: Desk) -> None:
-    before = layers(desk.docker, desk.build(desk.plan(pins={"six": "1.17.0"})).ref)
-    after = layers(desk.docker, desk.build(desk.plan(pins={"six": "1.16.0"})).ref)
+    heavy = {"nvidia-nvtx-cu12": "12.4.127"}
+    before = layers(desk.docker, desk.build(desk.plan(pins={**heavy, "six": "1.17.0"})).ref)
+    after = layers(desk.docker, desk.build(desk.plan(pins={**heavy, "six": "1.16.0"})).ref)
     # The last three: the list of light packages, the packages, the code.
     assert before[:-3] == after[:-3]
     assert before[-2] != after[-2]

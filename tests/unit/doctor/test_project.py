@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from spcs.doctor import CHECKS, Ground, name, settings, templates
-from spcs.errors import SettingsProblem
+from spcs.config import Settings
+from spcs.config.model import Version
+from spcs.doctor import CHECKS, Ground, lock, name, settings, templates
+from spcs.errors import NotReady, SettingsProblem
+from spcs.lock import text
 from spcs.run import names
+from tests.images import lock_of
 
 Make = Callable[..., Ground]
 
@@ -30,6 +34,19 @@ def test_templates(ground: Make) -> None:
     assert templates.look(ground()).status == "ok"
     with pytest.raises(SettingsProblem):
         templates.look(ground(setup_sql=broken))
+
+
+def test_lock(ground: Make) -> None:
+    pins, six = {"six": Version("1.17.0")}, lock_of({"six": "1.17.0"})
+    real = ground(settings=Settings(connection="mine", pins=pins))
+    with pytest.raises(NotReady) as caught:
+        lock.look(real)
+    assert (caught.value.what, caught.value.fix) == ("there is no locks/cpu.txt, the lock of the pins", "inv lock")
+    (real.root / "locks").mkdir()
+    (real.root / "locks" / "cpu.txt").write_text(text(six))
+    assert "locks/cpu.txt fits the pins: 1 packages" in lock.look(real).message
+    assert "has no pins" in lock.look(ground(settings=Settings(connection="mine"))).message
+    assert "without an engine has no packages" in lock.look(ground(settings=Settings(pins=pins))).message
 
 
 def test_checks_need_earlier_ones_so_that_none_waits_for_itself() -> None:

@@ -16,7 +16,8 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
 @pytest.mark.parametrize(
     ("text", "cause", "cure"),
     [
-        ("ERROR: No matching distribution found for six==9.9.9", "does not have one of the pinned", "under pins"),
+        ("ERROR: No matching distribution found for six==9.9.9", "have no such version for this base", "under pins"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "something else than the artifact", "then inv lock"),
         ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "under pins"),
         ("/bin/sh: 1: python3: not found", "has no python3 with venv", "{apt: [python3, python3-venv]}"),
         ("pull access denied for debian, repository does not exist", "debian:12 could not be fetched", "image.base"),

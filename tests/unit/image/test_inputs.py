@@ -13,7 +13,7 @@ from spcs.errors import SettingsProblem
 from spcs.image import ContextFile, ImagePlan, collect, fingerprint, reference, top_level
 from spcs.image.inputs import deciding, stage
 from spcs.steps.image import code_of, named_code
-from tests.images import make_plan, write_code
+from tests.images import NO_WHEEL, make_plan, write_code
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_staged_folder_holds_exactly_the_plan(root: Path, tmp_path: Path) -> Non
         "requirements-light.txt",
     ]  # fmt: skip
     assert (context / "Dockerfile").read_text() == "FROM x\n"
-    assert (context / "requirements-heavy.txt").read_text() == "torch==2.13.0\n"
+    assert (context / "requirements-heavy.txt").read_text() == f"torch==2.13.0 \\\n    --hash=sha256:{NO_WHEEL}\n"
 
 
 def test_staged_modes_and_dates_are_normal_whatever_the_umask(root: Path, tmp_path: Path) -> None:

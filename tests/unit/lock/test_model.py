@@ -58,7 +58,7 @@ def test_torch_is_heavy_and_the_rest_light() -> None:
     [
         (f"    --hash={B}\n    # via torch\n", "", "by hand"),  # the line before it goes on
         (f" \\\n    --hash={A}\n    # via torchdata\n", "\n", "torch has no hash"),
-        (f"torchdata==0.11.0 \\\n    --hash={B}\n", "", "lacks torchdata==0.11.0"),
+        (f"torchdata==0.11.0 \\\n    --hash={B}\n", "", "lacks torchdata"),
         ("torch==2.13.0+cpu", "<<<<<<< HEAD\ntorch==2.13.0+cpu", "'<<<<<<< HEAD'"),
         ("filelock==4.3.1", "--index-url=x\nfilelock==4.3.1", "'--index-url=x'"),
         ("filelock==4.3.1", "filelock @ file:///x.whl", "file:///x.whl"),

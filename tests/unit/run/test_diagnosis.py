@@ -154,7 +154,7 @@ def test_a_known_exception_is_told_with_its_traceback_meaning_and_remedy() -> No
     assert found.reason == "container main of instance 0 ended with exit code 1: the image has no Python module einops"
     assert found.traceback == tuple(BROKEN.splitlines()[1:])
     assert found.last_lines == ("step=1 loss=2.3",)
-    assert found.remedy.endswith("then inv build push run --job train")
+    assert found.remedy.endswith("then inv lock build push run --job train")
 
 
 def test_an_unknown_exception_is_told_with_its_traceback_alone() -> None:

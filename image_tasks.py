@@ -1,0 +1,80 @@
+"""The commands about images: `inv lock`, `build`, `push`, `images`, `login`. As in `tasks.py`: words and help only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke import Context, task
+
+if TYPE_CHECKING:
+    from spcs.project import Project
+
+JOB = "which entry of `jobs:` in invoke.yaml (default: the setting `job`)"
+JSON = "print one JSON object a line on stdout"
+
+
+def project(c: Context) -> Project:
+    """The project this folder is, opened once per process."""
+    from spcs.project import open_project
+
+    return open_project(c.config, __file__)
+
+
+@task(
+    optional=["upgrade"],
+    help={
+        "check": "write nothing; say whether the locks fit the settings (for CI)",
+        "upgrade": "let packages that are no pin move to newer versions: all, or one, with --upgrade PACKAGE",
+    },
+)
+def lock(c: Context, check: bool = False, upgrade: str = "") -> None:
+    """Resolve the pins of all jobs to locks.
+
+    locks/ names every package that an image installs, its version and the hashes of its artifacts, and holds a bill of
+    materials (CycloneDX) beside each lock. A lock that fits the pins stays as it is; otherwise only what must moves,
+    and a table shows what has. With --check the exit code is 3 if a lock does not fit.
+    """
+    from spcs.steps import lock as step
+
+    step.check(project(c), upgrade) if check else step.lock(project(c), upgrade)
+
+
+@task(help={"job": JOB})
+def build(c: Context, job: str = "") -> None:
+    """Build the job's image.
+
+    Its tag is a hash of what goes in, so an image that is there already is not built again.
+    """
+    from spcs.steps import image
+
+    image.build(project(c), job)
+
+
+@task(help={"job": JOB})
+def push(c: Context, job: str = "") -> None:
+    """Push the job's image to the account's repository.
+
+    Layers that are there already are not sent again; an image that is there costs one request.
+    """
+    from spcs.steps import image
+
+    image.push(project(c), job)
+
+
+@task(help={"json": JSON})
+def images(c: Context, json: bool = False) -> None:
+    """List the images in the account's image repository."""
+    from spcs.steps import image
+
+    image.images(project(c), json)
+
+
+@task
+def login(c: Context) -> None:
+    """Log the container engine in to the registry.
+
+    With a token of the session, into a private folder: no password is typed, your own configuration is not touched.
+    """
+    from spcs.steps import image
+
+    image.login(project(c))
