@@ -278,8 +278,8 @@ _KNOWN = (
     ),
     _Known(r"is not allowed to access Snowflake", _login("connect from a network that the account's policy allows")),
     _Known(
-        r"HTTP request failed|could not connect to Snowflake backend|connection refused|failed to lookup address"
-        r"|name or service not known|login timed out|timed out after",
+        r"HTTP request failed|invalid Snowflake response|could not connect to Snowflake backend|connection refused"
+        r"|failed to lookup address|name or service not known|login timed out|timed out after",
         _unreachable,
     ),
     _Known(

@@ -83,6 +83,7 @@ class _Follower:
         self._snapshot: Snapshot | None = None
         self._shown: tuple[object, ...] = ()
         self._notes: dict[str, None] = {}
+        self._advice: set[str] = set()
         self._began = self._news = time.monotonic()
         self._silent_since: float | None = None
         self._last_looks = 0
@@ -175,14 +176,19 @@ class _Follower:
         news = (snapshot.state, "" if snapshot.state.final else snapshot.waits_for or snapshot.message)
         minutes = int(snapshot.waited or 0) // 60
         shown = (*news, minutes if minutes < 10 else minutes // 10 * 10)
-        changed = news != self._shown[:2]
-        if changed:
+        if news != self._shown[:2]:
             self._news = time.monotonic()
         if shown != self._shown:
             self._shown = shown
             self._view.state(snapshot)
+        self._advise(snapshot)
+
+    def _advise(self, snapshot: Snapshot) -> None:
+        """Say once what mends what it waits for, where that is known."""
         names = {"job": self._run.job, "run": self._run.name, "pool": snapshot.pool}
-        if changed and not snapshot.doom and (known := remedies.of_wait(snapshot.waits_for, **names)):
+        known = None if snapshot.doom else remedies.of_wait(snapshot.waits_for, **names)
+        if known and known.fix not in self._advice:
+            self._advice.add(known.fix)
             self._view.notice(known.fix)
 
     def _read(self, snapshot: Snapshot) -> bool:

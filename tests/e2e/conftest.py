@@ -14,7 +14,7 @@ from tests.support import Project
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose local account has everything and whose image is pushed; no engine. Do not edit its files."""
-    made = _without_engine(tmp_path_factory.mktemp("desk"))
+    made = without_engine(tmp_path_factory.mktemp("desk"))
     try:
         done = made.inv("setup", "data", "build", "push")
         assert done.code == 0, done
@@ -61,7 +61,7 @@ out = pathlib.Path(os.environ["MOUNT_PATH"])
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """As `desk`, with a job `tiny` that needs no torch: its loss is (lr - 0.25) squared, and more than 1 fails."""
-    made = _without_engine(tmp_path_factory.mktemp("tiny"))
+    made = without_engine(tmp_path_factory.mktemp("tiny"))
     try:
         made.edit("invoke.yaml", "\njobs:\n", f"\njobs:{TINY}")
         made.write("tiny.py", TINY_PROGRAM)
@@ -75,12 +75,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Project]:
     """A project of the test's own, to edit; no engine, nothing set up, no account running."""
-    made = _without_engine(tmp_path)
+    made = without_engine(tmp_path)
     yield made
     made.close()
 
 
-def _without_engine(folder: Path) -> Project:
+def without_engine(folder: Path) -> Project:
+    """A copy of the project below `folder`, with an account of its own and no engine."""
     nowhere = f"unix://{folder / 'no-engine.sock'}"
     home = folder / "snowflake"
     home.mkdir()

@@ -18,18 +18,21 @@ from typing import Any
 @dataclass(frozen=True)
 class Fault:
     """What happens to one request. `arrives`: it is passed on. `wait`: seconds until the reply comes. `reply`: what
-    comes instead of the account's own (None: that one); without `answered` the connection breaks instead."""
+    comes instead of the account's own (None: that one), with `status`; without `answered` the connection breaks."""
 
     arrives: bool = True
     answered: bool = True
     wait: float = 0.0
     reply: dict[str, Any] | None = None
+    status: int = 200
 
 
 DROPPED = Fault(arrives=False, answered=False)
 """The connection breaks before the statement arrives."""
 LOST = Fault(answered=False)
 """The statement is carried out, and its reply lost."""
+GARBLED = Fault(reply={}, status=400)
+"""The statement is carried out, and something on the way answers in its place: the connector gives up at once."""
 
 
 def slow(seconds: float) -> Fault:
@@ -60,10 +63,12 @@ def answer(columns: Sequence[str], *rows: Sequence[str | None]) -> Fault:
 
 @dataclass
 class Line:
-    """`port` is where to connect. `heard` is the SQL of every statement that came, again if it was sent again."""
+    """`port` is where to connect. `heard` is the SQL of every statement that came, again if it was sent again, and
+    `requests` the ids by which the account knows that it was."""
 
     port: int = 0
     heard: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     _faults: list[tuple[re.Pattern[str], Iterator[Fault]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -75,9 +80,10 @@ class Line:
         """How often a statement like that was sent."""
         return sum(bool(re.search(pattern, statement)) for statement in self.heard)
 
-    def fault(self, text: str) -> Fault:
+    def fault(self, text: str, request: str) -> Fault:
         with self._lock:
             self.heard.append(text)
+            self.requests.append(request)
             for pattern, faults in self._faults:
                 if pattern.search(text) and (found := next(faults, None)):
                     return found
@@ -94,18 +100,20 @@ def line_to(port: int) -> Iterator[Line]:
 
         def handle_request(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            fault = line.fault(_sql(self.headers.get("content-encoding"), body) or self.path)
-            reply = None
-            if fault.arrives:
-                reply = _passed_on(port, self.command, self.path, dict(self.headers.items()), body)
+            request = re.search(r"requestId=([^&]*)", self.path)
+            text = _sql(self.headers.get("content-encoding"), body) or self.path
+            fault = line.fault(text, request[1] if request else "")
+            reply = (
+                _passed_on(port, self.command, self.path, dict(self.headers.items()), body) if fault.arrives else None
+            )
             time.sleep(fault.wait)
-            if not fault.answered:
+            if not fault.answered or (fault.reply is None and reply is None):
                 self.close_connection = True
                 return
-            self._send(json.dumps(fault.reply).encode() if fault.reply else b"", reply)
+            own = (fault.status, [("content-type", "application/json")], json.dumps(fault.reply).encode())
+            self._send(*(reply if reply and fault.reply is None else own))
 
-        def _send(self, own: bytes, reply: tuple[int, list[tuple[str, str]], bytes] | None) -> None:
-            status, headers, content = reply or (200, [("content-type", "application/json")], own)
+        def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
             self.send_response(status)
             for name, value in headers:
                 if name.lower() not in ("transfer-encoding", "connection", "content-length", "date", "server"):
@@ -140,11 +148,14 @@ def _sql(encoding: str | None, body: bytes) -> str:
 
 def _passed_on(
     port: int, method: str, path: str, headers: dict[str, str], body: bytes
-) -> tuple[int, list[tuple[str, str]], bytes]:
+) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    """The account's reply, None where it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request(method, path, body, headers)
         reply = connection.getresponse()
         return reply.status, reply.getheaders(), reply.read()
+    except OSError:
+        return None
     finally:
         connection.close()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spcs.account.errors import Failure, Missing, failure, problem, unreachable
-from spcs.errors import NotReady, Problem, Refused, SettingsProblem
+from spcs.account.errors import Failure, Missing, SessionOver, Unreachable, failure, problem, unreachable
+from spcs.errors import Problem, Refused, SettingsProblem
 
 DEV = {"connection": "dev", "place": "[dev] in ~/.snowflake/connections.toml"}
 
@@ -139,10 +139,24 @@ def test_login_that_is_refused_says_what_helps(text: str, word: str) -> None:
         "Failed to login: HTTP request failed after retries: login request. failed to lookup address information",
         "Failed to login: login timed out after 5s",
         "Could not connect to Snowflake backend after 2 attempt(s).Aborting",
+        "Invalid Snowflake response. Snowflake responded with error status: 502 Bad Gateway",
     ],
 )
 def test_unreachable_account_is_not_ready(text: str) -> None:
-    assert isinstance(said(text, 250001), NotReady)
+    assert isinstance(said(text, 250001), Unreachable)
+    assert said(text, 250001).code == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Session no longer exists. New login required to access the service.",
+        "Master token can never be renewed - full re-authentication required",
+        "Authentication token has expired. The user must authenticate again.",
+    ],
+)
+def test_a_session_that_is_over_is_told_from_what_the_account_refuses(text: str) -> None:
+    assert isinstance(said(text, 250001), SessionOver)
 
 
 def test_unreachable_local_account_is_started_again() -> None:

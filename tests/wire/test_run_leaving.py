@@ -1,0 +1,184 @@
+"""Leaving a run and coming back to it, and starting it once whatever happens to the answers: over the wire."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import pytest
+
+from spcs.errors import JobFailed, NotReady
+from spcs.run import files, receipts, verdict, watch
+from spcs.run import follow as following
+from spcs.run import submit as submitting
+from spcs.run.follow import Manner, await_start, follow
+from spcs.run.model import LogLine, Run, State
+from spcs.run.submit import submit
+from tests.support import REPO
+from tests.terminal import Terminal
+from tests.wire.desk import STAGE, Desk, Seen, desk
+from tests.wire.faults import DROPPED, GARBLED, LOST, slow
+
+GOING = "import time\nprint('going', flush=True)\ntime.sleep(120)"
+FOLLOWER = """
+import json, sys
+from pathlib import Path
+from spcs.account import Account, resolve
+from spcs.errors import Problem
+from spcs.run import verdict
+from spcs.run.follow import Manner, follow
+from spcs.run.model import Run
+from spcs.show.runs import RunView, stop_or_leave
+root, entries = sys.argv[1:]
+run = Run(**json.loads(entries))
+try:
+    account = Account(resolve("local", Path(root)), name="local")
+    verdict.check(follow(account, run, RunView(), Manner(stops=lambda: stop_or_leave(run))))
+except Problem as problem:
+    print(problem.message, file=sys.stderr)
+    sys.exit(problem.code)
+"""
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("leaving")) as made:
+        yield made
+
+
+@pytest.fixture
+def going(at: Desk) -> Iterator[Run]:
+    run = at.start(GOING)
+    yield run
+    files.cancel(at.account, run)
+
+
+def follower(at: Desk, run: Run) -> list[str]:
+    return [sys.executable, "-c", FOLLOWER, str(at.root), json.dumps(asdict(run))]
+
+
+def started(at: Desk, run: Run) -> int:
+    """How many jobs of that name, or of that second, the account has."""
+    found = [each.name for each, _ in files.runs(at.account, "DB", "S", STAGE, "local")]
+    return sum(name.startswith(run.name[:-5]) for name in found)
+
+
+@pytest.mark.parametrize(("answer", "code", "state"), [("y", 1, State.CANCELLED), ("", 130, State.RUNNING)])
+def test_ctrl_c_on_a_terminal_asks(at: Desk, going: Run, answer: str, code: int, state: State) -> None:
+    terminal = Terminal(follower(at, going), REPO, at.env)
+    terminal.until("going\r\n")
+    terminal.type("\x03")
+    terminal.until(f"stop {going.name}? [y/N, Enter leaves it running] ")
+    terminal.type(f"{answer}\r")
+    assert terminal.end() == code, terminal.shown
+    assert watch.observe(at.account, going).state is state
+    if code == 130:
+        assert f"inv logs --run {going.name} --follow" in terminal.shown
+    assert "Traceback" not in terminal.shown
+
+
+def test_a_second_ctrl_c_at_the_question_leaves(at: Desk, going: Run) -> None:
+    terminal = Terminal(follower(at, going), REPO, at.env)
+    terminal.until("going\r\n")
+    terminal.type("\x03")
+    terminal.until("Enter leaves it running] ")
+    terminal.type("\x03")
+    assert terminal.end() == 130, terminal.shown
+    assert watch.observe(at.account, going).state is State.RUNNING
+
+
+def test_a_time_limit_leaves_the_job_running(at: Desk, going: Run) -> None:
+    for shows in (True, False):
+        with pytest.raises(NotReady, match=r"has not ended within 0\.5 s; it goes on") as caught:
+            at.follow(going, Manner(limit=0.5, shows=shows))
+        assert caught.value.code == 3
+        assert f"inv logs --run {going.name} --follow" in caught.value.fix
+    assert watch.observe(at.account, going).state is State.RUNNING
+
+
+def test_who_awaits_the_start_leaves_once_it_runs(at: Desk, going: Run) -> None:
+    seen = Seen()
+    assert await_start(at.account, going, seen, Manner(shows=False)) is None
+    assert (seen.states[-1].state, seen.lines) == (State.RUNNING, [])
+
+
+def test_who_awaits_the_start_of_a_run_that_has_ended_gets_its_verdict(at: Desk) -> None:
+    run = at.start("raise SystemExit(4)")
+    at.follow(run)
+    ended = await_start(at.account, run, Seen(), Manner(shows=False))
+    assert ended
+    assert (ended.state, ended.container and ended.container.exit_code) == (State.FAILED, 4)
+
+
+def test_a_submit_whose_answer_is_lost_starts_one_job(at: Desk) -> None:
+    made = at.submission("print('once')")
+    with at.bad_line() as (line, account):
+        line.on("EXECUTE JOB", LOST, slow(0.5), LOST)
+        submit(account, made, at.root)
+        assert line.times("EXECUTE JOB") >= 2
+    assert started(at, made.run) == 1
+    seen, _ = at.follow(made.run)
+    assert seen.texts == ["once"]
+
+
+def test_a_submit_that_is_sent_anew_finds_its_own_job(at: Desk) -> None:
+    """Here the connector gives up, so that the statement goes out once more as another one."""
+    made = at.submission("print('once')")
+    with at.bad_line() as (line, account):
+        line.on("EXECUTE JOB", GARBLED)
+        submit(account, made, at.root)
+        sent = {request for text, request in zip(line.heard, line.requests, strict=True) if "EXECUTE JOB" in text}
+        assert len(sent) == 2
+    assert started(at, made.run) == 1
+    assert receipts.find(at.root, made.run.name) == made.run
+
+
+def test_a_submit_that_nobody_answers_is_left_open(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "SILENCE", 0.5)
+    made = at.submission("print('never')")
+    with at.bad_line() as (line, account):
+        line.on("EXECUTE JOB", then=lambda: itertools.repeat(replace(GARBLED, arrives=False)))
+        with pytest.raises(NotReady, match=r"stopped answering while the run .* was being started") as caught:
+            submit(account, made, at.root)
+    assert caught.value.code == 3
+    assert f"inv status --run {made.run.name}" in caught.value.fix
+    assert receipts.find(at.root, made.run.name), "it could not be found again"
+    assert started(at, made.run) == 0
+
+
+def test_an_account_that_stays_silent_ends_the_following(at: Desk, going: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SILENCE", 0.5)
+    with at.bad_line(network_timeout=1) as (line, account):
+
+        class Cutting(Seen):
+            def line(self, line_: LogLine) -> None:
+                super().line(line_)
+                if line_.text == "going":
+                    line.on("", then=lambda: itertools.repeat(DROPPED))
+
+        seen = Cutting()
+        with pytest.raises(NotReady, match="does not answer") as caught:
+            follow(account, going, seen)
+    assert caught.value.code == 3
+    assert seen.notices == ["the account does not answer; trying again"]
+    assert watch.observe(at.account, going).state is State.RUNNING
+
+
+def test_another_machine_needs_the_name_and_the_account_only(at: Desk, going: Run) -> None:
+    elsewhere = Run(going.name, "DB", "S", STAGE)
+    assert watch.observe(at.account, elsewhere).pool == "POOL"
+
+    class Stopping(Seen):
+        def line(self, line: LogLine) -> None:
+            super().line(line)
+            if line.text == "going":
+                files.cancel(at.account, elsewhere)
+
+    seen = Stopping()
+    ended = follow(at.account, elsewhere, seen)
+    assert seen.texts == ["going"]
+    with pytest.raises(JobFailed):
+        verdict.check(ended)
