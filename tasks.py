@@ -176,6 +176,18 @@ def report(c: Context, run: list[str] | None = None, last: int = 0, job: str = "
     step.report(project(c), run or [], job, last, output)
 
 
+@task(help={"job": "only this job's runs", "port": "0 takes any that is free", "open": "open the browser, too"})
+def board(c: Context, job: str = "", port: int = 8700, open: bool = False) -> None:
+    """Show the runs in a browser while they go on.
+
+    A web page on this machine, for this machine alone: the list of runs, and of each its curves, log and state, which
+    change as it goes on. Its address is printed on stdout; Ctrl-C ends it.
+    """
+    from spcs.steps import board as step
+
+    step.board(project(c), job, port, open)
+
+
 @task(help={"only": "startup, image, training or gpu (default: all but gpu)"})
 def bench(c: Context, only: str = "") -> None:
     """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
@@ -189,6 +201,6 @@ def bench(c: Context, only: str = "") -> None:
 
 
 before = (doctor, setup, teardown, data, lock, new, render, build, push, images, login)
-after = (run, status, jobs, logs, wait, cancel, fetch, report, bench)
+after = (run, status, jobs, logs, wait, cancel, fetch, report, board, bench)
 ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

@@ -127,3 +127,10 @@ def _key(line: Line, title: str, counted_by: str, notes: bool) -> Key:
     told += [f"best {figure(best[1])} at {compact(best[0])}"] if notes and knows and best != last else []
     told += [f"{missing} of {len(line.points)} values not a number"] if missing else []
     return Key(line.look, line.name, figure(last[1]), ", ".join(told))
+
+
+def main(measures: Mapping[str, Series]) -> str:
+    """Return the name of the measurement that says most of a run: the loss, or else the first; empty without any."""
+    learned = [name for name in measures if section(name) == LEARNING] or list(measures)
+    losses = [name for name in learned if _LOWER.search(name)]
+    return next((name for name in losses if family(name)[1] in _TRAINING), next(iter(losses or learned), ""))

@@ -63,8 +63,12 @@ def ago(seconds: float) -> str:
 
 def told(metrics: Mapping[str, Any], most: int = MOST_METRICS) -> str:
     """Write the first of the metrics that measure something, as `loss=0.03974`: no counts, and not the time it took."""
-    measured = [name for name, value in metrics.items() if isinstance(value, float) and name != "seconds"]
-    return " ".join(f"{name}={number(metrics[name])}" for name in measured[:most])
+    return " ".join(f"{name}={number(metrics[name])}" for name in measuring(metrics)[:most])
+
+
+def measuring(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the names of the metrics that measure something: no counts, and not the time it took."""
+    return [name for name, value in metrics.items() if isinstance(value, float) and name != "seconds"]
 
 
 def settings(overrides: Mapping[str, str]) -> str:

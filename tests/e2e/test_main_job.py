@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.browser import Browser
 from tests.support import Project
 
 RUN = re.compile(r"train_\d{8}_\d{6}_[a-z0-9]{4}")
@@ -135,6 +139,65 @@ def test_ctrl_c_leaves_the_job_and_says_the_way_back(desk: Project) -> None:
     ended = desk.inv("logs", "--follow")
     assert ended.code == 1, ended
     assert f"cancelled: {name.group()}" in ended.stderr
+
+
+@pytest.fixture
+def board(desk: Project) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
+    """Starts `inv board WORDS…` and returns it with its address; ended with Ctrl-C, as a user does."""
+    made: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> tuple[subprocess.Popen[str], str]:
+        made.append(desk.start("board", *words))
+        assert made[-1].stdout
+        return made[-1], made[-1].stdout.readline().strip()
+
+    yield start
+    for each in made:
+        if each.poll() is None:
+            each.send_signal(signal.SIGINT)
+        each.communicate(timeout=60)
+
+
+@pytest.mark.browser
+def test_the_board_shows_a_run_as_it_goes_on(
+    desk: Project, trained: tuple[str, str], board: Callable[..., Any], chromium: Browser
+) -> None:
+    server, address = board("--port", "0")
+    chromium.look()
+    chromium.open(address)
+    assert chromium.wait(
+        f"document.querySelector('#{trained[0]} .spark') && document.querySelector('#{trained[0]}').innerText"
+    )
+    settings = "{TRAIN_STEPS: 1000000, TRAIN_LOG_EVERY: 50}"
+    started = desk.inv("run", "--no-follow", env={"INVOKE_JOBS_TRAIN_ENV": settings})
+    name = RUN.search(started.stderr)
+    assert name, started
+    chromium.wait(f"document.querySelector('#{name.group()} .state')?.textContent === 'running'")  # without a reload
+    chromium.open(f"{address}runs/{name.group()}")
+    chromium.run("document.getElementById('project-settings').open = true")
+    drawn = chromium.wait("document.querySelector('#learning .line')?.getAttribute('d')")
+    chromium.wait(f"document.querySelector('#learning .line').getAttribute('d') !== '{drawn}'")
+    assert chromium.run("return document.getElementById('project-settings').open") is True
+    assert desk.inv("cancel", name.group()).code == 0
+    chromium.wait("document.querySelector('h1').textContent.startsWith('Cancelled')")
+    chromium.reload()
+    assert chromium.run("return document.querySelector('h1').innerText").startswith("Cancelled after")
+    assert chromium.log() == []
+    chromium.wait("document.getElementById('live').textContent === 'live'")
+    server.send_signal(signal.SIGINT)
+    _, said = server.communicate(timeout=60)
+    assert (server.returncode, "Traceback" in said) == (0, False), said
+    chromium.wait("document.getElementById('live').className === 'bad'")
+    board("--port", address.rpartition(":")[2].strip("/"))
+    chromium.wait("document.getElementById('live').className === 'good'")
+
+
+def test_a_board_whose_port_is_taken_says_so(desk: Project, board: Callable[..., Any]) -> None:
+    _, address = board("--port", "0")
+    port = address.rpartition(":")[2].strip("/")
+    done = desk.inv("board", "--port", port)
+    assert done.code == 3, done
+    assert f"port {port} cannot be had" in done.stderr
 
 
 def test_local_connection_prints_an_entry_that_works(desk: Project) -> None:

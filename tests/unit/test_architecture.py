@@ -52,7 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "specification",
         "words",
     },
-    "steps": {"errors", "account", "config", "doctor", "image", "local", "lock", "pins", "project", "render"}
+    "board": {"errors"},
+    "steps": {"errors", "account", "board", "config", "doctor", "image", "local", "lock", "pins", "project", "render"}
     | {"run", "scaffold", "show", "spec", "specification"},
     "__init__": set(),
 }
