@@ -69,13 +69,14 @@ class Compute(Protocol):
 
 @dataclass(frozen=True)
 class Login:
-    """Who logged in, and what is in USE from the start."""
+    """Who logged in, and what is in USE from the start. `restricted`: to that role, whatever else the user has."""
 
     user: str
     role: str
     database: str | None = None
     schema: str | None = None
     warehouse: str | None = None
+    restricted: bool = False
 
 
 class Account:

@@ -31,6 +31,7 @@ class Project:
         self.settings = settings
         self.dry = dry
         self._has_started_local = False
+        self._is_entered = False
 
     @property
     def receipts(self) -> Path:
@@ -87,25 +88,43 @@ class Project:
         except NotReady:  # the engine that is asked for is not there now
             return True
 
-    @cached_property
+    @property
     def account(self) -> Account:
-        """A connection in the project's role, database, schema and warehouse; made at the first statement."""
-        flake = self.settings.snowflake
-        return self.connect(role=flake.role, database=flake.database, schema=flake.schema, warehouse=flake.warehouse)
+        """The chain's account in the project's role, database, schema and warehouse."""
+        if not self._is_entered:
+            flake = self.settings.snowflake
+            account = self._session
+            account.enter(role=flake.role, database=flake.database, schema=flake.schema, warehouse=flake.warehouse)
+            self._is_entered = True
+        return self._session
 
     @property
     def is_connected(self) -> bool:
         """Has this process asked the account anything?"""
-        return "account" in self.__dict__
+        return "_session" in vars(self)
 
-    def connect(self, **context: str) -> Account:
-        """A new connection to the account the settings name, in the session context given."""
+    def connect(self) -> Account:
+        """The chain's account in whatever role it stands, for those who take roles themselves: the project's may not be
+        there, and a login in it would be refused."""
+        self._is_entered = False
+        return self._session
+
+    @cached_property
+    def _session(self) -> Account:
+        """One connection for all tasks of a chain, made at its first statement: a login may take a person."""
         from spcs.account import Account, resolve
 
         if self.is_local and not self.dry and not local.running(self.root):
             self.start_local()
         params = {} if self.dry and self.is_local else resolve(self.settings.connection, self.root)
-        return Account({**params, **context}, name=self.settings.connection, dry=self.dry, say=self.tell)
+        return Account(params, name=self.settings.connection, dry=self.dry, say=self.tell)
+
+    def leave(self) -> None:
+        """Log out: the account goes away. Whoever asks for it next is connected anew."""
+        if "_session" in vars(self):
+            self._session.close()
+            del self._session
+        self._is_entered = False
 
     def look(self) -> Account:
         """An account to ask even with `dry`, in no role; raises NotReady where the local account does not run."""

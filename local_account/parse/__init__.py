@@ -6,13 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from local_account.errors import SqlError
-from local_account.parse import functions, grants, images, objects, pools, services, session, show, stages, tables
+from local_account.parse import (
+    functions,
+    grants,
+    images,
+    objects,
+    pools,
+    services,
+    session,
+    show,
+    stages,
+    tables,
+    users,
+)
 from local_account.parse.tokens import Tokens
 
 Parser = Callable[[Tokens], Any]
 
 PARSERS: dict[tuple[str, ...], Parser] = {}
-for _family in (functions, grants, images, objects, pools, services, session, show, stages, tables):
+for _family in (functions, grants, images, objects, pools, services, session, show, stages, tables, users):
     PARSERS.update(_family.PARSERS)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local_account.account import VERSION, Account, Login, registry_token
+from local_account import logins
+from local_account.account import NAME, VERSION, Account, Login, registry_token
 from local_account.catalog import Path
 from local_account.errors import LoginError, SqlError
 from local_account.parse.tokens import Tokens
@@ -100,11 +102,23 @@ def _authenticate(account: Account, data: dict[str, Any]) -> Login:
     kind = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
     if kind == "OAUTH":
         return account.service_login(str(data.get("TOKEN", "")))
+    if kind == "SNOWFLAKE_JWT":
+        return Login(logins.by_jwt(account.catalog, NAME, str(data.get("TOKEN", ""))), "ACCOUNTADMIN")
+    user = str(data.get("LOGIN_NAME") or "")
+    if kind == "PROGRAMMATIC_ACCESS_TOKEN":
+        return _by_token(account, user, str(data.get("TOKEN") or data.get("PASSWORD") or ""))
     if kind not in ("SNOWFLAKE", "USERNAME_PASSWORD_MFA"):
-        raise LoginError("390400", f"The local account knows password and OAuth logins only, not {kind}.")
-    user = str(data.get("LOGIN_NAME", ""))
-    account.check_password(user, str(data.get("PASSWORD", "")))
+        raise LoginError("390400", f"The local account takes passwords, key pairs and tokens, not {kind}.")
+    password = str(data.get("PASSWORD", ""))
+    with suppress(LoginError):  # a token may stand where a password is asked for
+        return _by_token(account, user, password)
+    account.check_password(user, password)
     return Login(user.upper(), "ACCOUNTADMIN")
+
+
+def _by_token(account: Account, user: str, token: str) -> Login:
+    name, role = logins.by_token(account.catalog, user, token)
+    return Login(name, role or "ACCOUNTADMIN", restricted=bool(role))
 
 
 def _role(account: Account, who: Login, wanted: str | None) -> str:
@@ -112,7 +126,8 @@ def _role(account: Account, who: Login, wanted: str | None) -> str:
         return who.role
     role = _stored(wanted)
     known = account.catalog.find("ROLE", Path("", "", role))
-    if not known or role not in {who.role, *account.grants.roles_of(who.user)}:
+    usable = {who.role} if who.restricted else {who.role, *account.grants.roles_of(who.user)}
+    if not known or role not in usable:
         raise LoginError(
             "390189",
             f"Role '{role}' specified in the connect string is not granted to this user. Contact your local system"

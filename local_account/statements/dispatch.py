@@ -26,6 +26,7 @@ from local_account.statements import (
     show,
     stages,
     tables,
+    users,
 )
 from local_account.statements.result import Result
 from local_account.statements.result import text as status_column
@@ -46,6 +47,7 @@ for _family in (
     show,
     stages,
     tables,
+    users,
 ):
     HANDLERS.update(_family.HANDLERS)
 

@@ -15,13 +15,12 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spcs.account import connections, errors, opening, script, sql
+from spcs.account.files import StageFile, check_transfer, stage_file
 from spcs.account.secret import Secret, hidden
 from spcs.account.waiting import interruptible
 from spcs.errors import Refused, SettingsProblem
@@ -34,23 +33,14 @@ T = TypeVar("T")
 APPLICATION = "spcs_invoke"
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0
 NO_NEWS = 30.0  # seconds after which a statement that the account has never heard of is given up
-_CHANGES = re.compile(r"\s*(?:USE|ALTER\s+SESSION|BEGIN)\b", re.IGNORECASE)  # what a new session would not know
-_TRANSFERRED = ("UPLOADED", "SKIPPED", "DOWNLOADED")
-
-
-@dataclass(frozen=True)
-class StageFile:
-    """One row of LIST: `name` as Snowflake gives it (the stage's name in lower case comes first), `size` in bytes,
-    `modified` in UTC."""
-
-    name: str
-    size: int
-    md5: str
-    modified: datetime | None = None
+_USE = re.compile(r"\s*USE\s+(?P<kind>ROLE|DATABASE|SCHEMA|WAREHOUSE)\s+(?P<name>\S+)\s*", re.IGNORECASE)
+_CHANGES = re.compile(r"\s*(?:ALTER\s+SESSION|BEGIN)\b", re.IGNORECASE)  # what no new session is led back to
 
 
 class Account:
     """Runs statements in one session, which begins with the first of them. Rows are dictionaries with lower-case keys.
+
+    A session that is over, after hours, is followed by another in the same role, database, schema and warehouse.
 
     Every method raises Problems only: NotReady where nobody answers, `Missing` where an object is not there, `Refused`
     (with Snowflake's `errno`) otherwise. Ctrl-C is answered at once, whatever the connector is doing.
@@ -79,6 +69,20 @@ class Account:
         self._opening = threading.Lock()
         self._stays = False
         self._changed = False
+        self._used: dict[str, str] = {}
+        """The last USE of each kind, in their order: where a new session has to be led."""
+
+    def enter(self, **context: str) -> None:
+        """Go on in this role, database, schema and warehouse: as part of the login where there has been none yet, else
+        by USE. As at a login, a database, schema or warehouse that is not there is passed over."""
+        if self._connection is None:
+            self._params |= context
+            self._role = str(context.get("role", self._role))
+            return
+        self.query(sql.use_role(context["role"]))
+        for use, name in ((sql.use_database, "database"), (sql.use_schema, "schema"), (sql.use_warehouse, "warehouse")):
+            with suppress(errors.Missing):
+                self.query(use(context[name]))
 
     def query(self, statement: str, *secrets: Secret) -> list[dict[str, Any]]:
         """Run a short statement and return its rows. Each `?` in it stands for one of `secrets`, and does so in
@@ -87,8 +91,7 @@ class Account:
             return self._only_said(statement)
         sent = script.filled(statement, [secret.reveal() for secret in secrets])
         rows = self._call(lambda connection: _rows(_dictionaries(connection).execute(sent)), statement, secrets)
-        self._role = _role_taken(statement) or self._role  # messages name it
-        self._changed = self._changed or bool(_CHANGES.match(statement))
+        self._stands(statement)
         return rows
 
     def statement(self, statement: str, *, abort_on_interrupt: bool = False) -> list[dict[str, Any]]:
@@ -112,7 +115,7 @@ class Account:
         """Upload one file as it is, under its own name, over what is there."""
         if not self._dry and not file.is_file():
             raise SettingsProblem(f"there is no file {file}")
-        _check_transfer(self.query(sql.put(file, stage_dir)))
+        check_transfer(self.query(sql.put(file, stage_dir)))
 
     def get(self, stage_path: str, directory: Path, *, pattern: str = "") -> list[Path]:
         """Download the file, or all files at any depth of the folder, at `stage_path`; returns where they are now.
@@ -123,13 +126,13 @@ class Account:
         if not self._dry:
             directory.mkdir(parents=True, exist_ok=True)
         rows = self.query(sql.get(stage_path, directory, pattern=pattern))
-        _check_transfer(rows)
+        check_transfer(rows)
         return [directory / str(row["file"]).rpartition("/")[2] for row in rows]
 
     def list_stage(self, stage_path: str, *, pattern: str = "") -> list[StageFile]:
         """List the files below a stage path (with `pattern`: that match it), sorted by name."""
         rows = self.query(sql.list_files(stage_path, pattern=pattern))
-        return sorted(map(_stage_file, rows), key=lambda file: file.name)
+        return sorted(map(stage_file, rows), key=lambda file: file.name)
 
     def current_user(self) -> str:
         """Return the name of the session's user; empty in dry mode."""
@@ -163,6 +166,14 @@ class Account:
             with suppress(Exception), _quiet():
                 connection.close(retry=False)
 
+    def _stands(self, statement: str) -> None:
+        """Remember what a statement has changed of the session."""
+        self._changed = self._changed or bool(_CHANGES.match(statement))
+        if found := _USE.fullmatch(statement):
+            kind = found["kind"].upper()
+            self._used = {each: use for each, use in self._used.items() if each != kind} | {kind: statement}
+            self._role = found["name"] if kind == "ROLE" else self._role  # messages name it
+
     def _only_said(self, statement: str) -> list[dict[str, Any]]:
         self._say(f"{statement};")
         return []
@@ -184,18 +195,11 @@ class Account:
         try:
             return self._explained(lambda: use(connection), statement, secrets)
         except errors.SessionOver:
-            # After hours of sleep, say. Nothing was done, so it may be asked again, unless the session was changed.
+            # After hours of sleep, say. Nothing was done, so it may be asked again.
             if self._changed:
                 raise
-        self._forget(connection)
-        again = self._opened()
-        return self._explained(lambda: use(again), statement, secrets)
-
-    def _forget(self, connection: SnowflakeConnection) -> None:
-        with self._opening:
-            if self._connection is connection:
-                self._connection = None
-        _leave_open(connection)
+        renewed = self._renewed(connection)
+        return self._explained(lambda: use(renewed), statement, secrets)
 
     def _explained(self, call: Callable[[], T], statement: str = "", secrets: Sequence[Secret] = ()) -> T:
         try:
@@ -219,6 +223,17 @@ class Account:
                 atexit.register(self.close)
             return self._connection
 
+    def _renewed(self, over: SnowflakeConnection) -> SnowflakeConnection:
+        """A new session that stands where the one stood that is over; one for all threads that find it so."""
+        with self._opening:
+            if self._connection is over:
+                _leave_open(over)
+                self._connection = self._open()
+                for statement in self._used.values():
+                    _dictionaries(self._connection).execute(statement)
+            assert self._connection is not None
+            return self._connection
+
     def _open(self) -> SnowflakeConnection:
         import snowflake.connector
 
@@ -232,6 +247,8 @@ class Account:
         except Exception as error:
             if problem := opening.not_opened(error, self.name, connections.place(self.name)):
                 raise problem from error
+            if isinstance(error, Refused):
+                connections.check_key(self._params)
             raise
 
     def _check_listening(self) -> None:
@@ -255,13 +272,6 @@ def _quiet() -> warnings.catch_warnings[None]:
     return warnings.catch_warnings(action="ignore")
 
 
-def _stage_file(row: Mapping[str, Any]) -> StageFile:
-    modified = None
-    with suppress(TypeError, ValueError):  # `Fri, 27 Nov 2026 13:37:43 GMT`
-        modified = parsedate_to_datetime(row["last_modified"])
-    return StageFile(str(row["name"]), int(row["size"]), str(row.get("md5") or ""), modified)
-
-
 def _dictionaries(connection: SnowflakeConnection) -> Any:
     from snowflake.connector import DictCursor
 
@@ -270,11 +280,6 @@ def _dictionaries(connection: SnowflakeConnection) -> Any:
 
 def _rows(cursor: Any) -> list[dict[str, Any]]:
     return [{key.lower(): value for key, value in row.items()} for row in cursor.fetchall()]
-
-
-def _role_taken(statement: str) -> str:
-    found = re.fullmatch(r"\s*USE\s+ROLE\s+(\S+)\s*", statement, re.IGNORECASE)
-    return found[1] if found else ""
 
 
 def _submit(connection: SnowflakeConnection, statement: str) -> str:
@@ -291,13 +296,6 @@ def _leave_open(connection: SnowflakeConnection) -> None:
     goodbye = getattr(connection, "_close_at_exit", None)
     if goodbye is not None:
         atexit.unregister(goodbye)
-
-
-def _check_transfer(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        if str(row.get("status", "")).upper() not in _TRANSFERRED:
-            name = row.get("source") or row.get("file")
-            raise Refused(f"the file {name} was not transferred", str(row.get("message") or ""))
 
 
 def _is_connectors(error: BaseException) -> bool:

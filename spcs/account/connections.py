@@ -1,8 +1,10 @@
-"""Which account a word means: `local` is the account on this machine, any other an entry of the user's own files.
+"""Which account a word means: `local` is the account on this machine, `default` the one that Snowflake's CLI takes when
+it is told none, any other an entry of the user's own files.
 
 Those are the files that Snowflake's CLI and connector read, found and combined as they do it: `connections.toml`, else
 the `[connections.*]` of `config.toml`, in SNOWFLAKE_HOME or the platform's folder; on top what the environment says in
-SNOWFLAKE_CONNECTIONS_<NAME>_<KEY>; and SNOWFLAKE_<KEY> for a key that is still missing.
+SNOWFLAKE_CONNECTIONS_<NAME>_<KEY>; and SNOWFLAKE_<KEY> for a key that is still missing. How to log in is said there,
+too: key pair, browser, token, OAuth, password with MFA are the connector's affair.
 """
 
 from __future__ import annotations
@@ -18,15 +20,21 @@ from typing import Any
 from spcs.errors import NotReady, SettingsProblem, did_you_mean
 
 LOCAL = "local"
+DEFAULT = "default"
 # What the environment may set; SNOWFLAKE_CONNECTIONS_DEV_EU_USER is for `dev_eu`, and no key `eu_user` of `dev`.
 _KEYS = frozenset(
     {"account", "user", "password", "passcode", "host", "port", "protocol", "region", "authenticator"}
-    | {"role", "warehouse", "database", "schema", "token", "token_file_path", "workload_identity_provider"}
+    | {"role", "secondary_roles", "warehouse", "database", "schema", "token", "token_file_path"}
     | {"private_key_file", "private_key_path", "private_key_raw", "private_key_passphrase", "private_key_file_pwd"}
-    | {"oauth_client_id", "oauth_client_secret", "oauth_token_request_url", "oauth_scope"}
+    | {"oauth_client_id", "oauth_client_secret", "oauth_authorization_url", "oauth_token_request_url", "oauth_scope"}
+    | {"oauth_redirect_uri", "oauth_security_features", "oauth_disable_pkce", "oauth_enable_single_use_refresh_tokens"}
+    | {"workload_identity_provider", "client_store_temporary_credential", "client_request_mfa_token"}
 )
 # The CLI's names for what the connector calls otherwise.
 _ALIASES = {"private_key_path": "private_key_file", "private_key_passphrase": "private_key_file_pwd"}
+PASSPHRASE = "PRIVATE_KEY_PASSPHRASE"
+"""Where the CLI looks for a passphrase that the entry does not say."""
+MFA = "username_password_mfa"
 _SAMPLE = """\
 [{name}]
 account = "<organization>-<account>"
@@ -43,19 +51,20 @@ def resolve(setting: str, project_root: Path) -> dict[str, Any]:
     """
     if setting == LOCAL:
         return _local(_local_root(project_root))
+    setting = _meant(setting)
     files = _entries()
     entry = files.get(setting, {}) | _environment(f"SNOWFLAKE_CONNECTIONS_{setting.upper()}_")
     if setting not in files and "account" not in entry:
         raise _unknown(setting, sorted(files))
     named = {_ALIASES.get(key, key): value for key, value in (_environment("SNOWFLAKE_") | entry).items()}
-    return _with_key(named)
+    return _with_key(_filled(named))
 
 
 def place(setting: str) -> str:
     """Say where the connection's entry is written, for messages: `[dev] in ~/.snowflake/connections.toml`."""
     if setting == LOCAL:
         return "the credentials of the local account"
-    return f"[{_section(setting)}] in {_shown(_file())}"
+    return f"[{_section(_meant(setting))}] in {_shown(_file())}"
 
 
 def home() -> Path:
@@ -68,6 +77,15 @@ def home() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "snowflake"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "snowflake"
+
+
+def _meant(setting: str) -> str:
+    """The entry that a setting names: for `default` the one that the CLI would take."""
+    if setting != DEFAULT:
+        return setting
+    config = home() / "config.toml"
+    chosen = _content(config).get("default_connection_name") if config.exists() else None
+    return os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME") or str(chosen or DEFAULT)
 
 
 def _local_root(project_root: Path) -> Path:
@@ -98,18 +116,22 @@ def _entries() -> dict[str, dict[str, Any]]:
     file = _file()
     if not file.exists():
         return {}
-    import tomllib  # here, because `local` needs none
-
-    _check_mode(file)
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsProblem(f"{_shown(file)} is not valid TOML", str(error), "mend that file") from error
+    content = _content(file)
     section = content.get("connections", {}) if file.name == "config.toml" else content
     # The CLI writes connections.toml with or without the `connections.` in front.
     if file.name == "connections.toml" and isinstance(content.get("connections"), dict):
         section = content["connections"] | {key: each for key, each in content.items() if key != "connections"}
     return {name: dict(entry) for name, entry in section.items() if isinstance(entry, dict)}
+
+
+def _content(file: Path) -> dict[str, Any]:
+    import tomllib  # here, because `local` needs none
+
+    _check_mode(file)
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsProblem(f"{_shown(file)} is not valid TOML", str(error), "mend that file") from error
 
 
 def _check_mode(file: Path) -> None:
@@ -135,17 +157,51 @@ def _typed(key: str, value: str) -> str | int | bool:
     return value.lower() == "true" if value.lower() in ("true", "false") else value
 
 
+def _filled(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the CLI adds by itself: the passphrase of a key from the environment, and that the answer to an MFA prompt
+    is remembered, so that not every command asks for one."""
+    filled = dict(parameters)
+    if {"private_key_file", "private_key_raw"} & {*filled} and os.environ.get(PASSPHRASE):
+        filled.setdefault("private_key_file_pwd", os.environ[PASSPHRASE])
+    if str(filled.get("authenticator", "")).lower() == MFA:
+        filled.setdefault("client_request_mfa_token", True)
+    return filled
+
+
 def _with_key(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The connector takes no `private_key_raw`, but the bare base64 of an unencrypted PEM key as `private_key`."""
-    rest = {key: value for key, value in parameters.items() if key != "private_key_raw"}
     raw = str(parameters.get("private_key_raw", ""))
     if not raw:
-        return rest
+        return {key: value for key, value in parameters.items() if key != "private_key_raw"}
+    own = ("private_key_raw", "private_key_file_pwd")
+    rest = {key: value for key, value in parameters.items() if key not in own}
     if "ENCRYPTED" in raw:
-        raise SettingsProblem(
-            "private_key_raw holds an encrypted key", fix="name the key's file in private_key_file instead"
-        )
+        return rest | {"private_key": _decrypted(raw, str(parameters.get("private_key_file_pwd", "")))}
     return rest | {"private_key": "".join(line.strip() for line in raw.splitlines() if "-----" not in line)}
+
+
+def check_key(parameters: Mapping[str, Any]) -> None:
+    """Raise SettingsProblem if a connection's key file cannot be used: the connector does not say why it fails."""
+    file = str(parameters.get("private_key_file", ""))
+    if not file:
+        return
+    try:
+        pem = Path(file).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsProblem(f"the key {file} cannot be read", str(error), "mend private_key_file") from None
+    _decrypted(pem, str(parameters.get("private_key_file_pwd", "")), file)
+
+
+def _decrypted(pem: str, passphrase: str, where: str = "in private_key_raw") -> bytes:
+    """A PEM key as bare bytes; raises SettingsProblem for another passphrase."""
+    from cryptography.hazmat.primitives import serialization as forms  # the connector brings it
+
+    try:
+        key = forms.load_pem_private_key(pem.encode(), passphrase.encode() or None)
+    except (ValueError, TypeError) as error:
+        fix = f"export {PASSPHRASE}=…, or put private_key_passphrase into the connection's entry"
+        raise SettingsProblem(f"the key {where} cannot be decrypted", str(error), fix) from None
+    return key.private_bytes(forms.Encoding.DER, forms.PrivateFormat.PKCS8, forms.NoEncryption())
 
 
 def _unknown(setting: str, known: list[str]) -> SettingsProblem:

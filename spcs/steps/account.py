@@ -28,7 +28,6 @@ def setup(project: Project, job: str, admin: bool) -> None:
     What is there and differs from the settings is warned of and stays as it is. With `dry` the SQL is the plan, and
     what the account holds is said beside it where it answers.
     """
-    # Without a role or database of the session: they may not be there yet, and Snowflake refuses the login then.
     account = project.connect()
     user = YOUR_USER if project.dry else quoting.as_given(account.current_user())
     text = setup_sql(project, job, user, admin)
@@ -37,7 +36,6 @@ def setup(project: Project, job: str, admin: bool) -> None:
             account.query(statement)
         else:
             _carry_out(account, statement, project.settings.snowflake)
-    account.close()
     if project.dry:
         _say_what_is_there(project, text)
 

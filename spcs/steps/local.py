@@ -23,6 +23,7 @@ def down(project: Project) -> None:
     """Stop it; what it holds stays."""
     if project.dry:
         return project.tell("stop the local account: python -m local_account down")
+    project.leave()
     local.command(project.root, "down")
     say("local account: stopped; its objects, tables and files stay")
 
@@ -45,6 +46,7 @@ def reset(project: Project, yes: bool) -> None:
         answer = input("delete all objects, tables, files, images and jobs of the local account? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             return say("nothing deleted")
+    project.leave()
     local.command(project.root, "reset")
     say("local account: empty")
 

@@ -55,7 +55,6 @@ def teardown(project: Project, wanted: Wanted, yes: bool) -> None:
             if not statement.startswith("USE "):
                 say(f"{'ok':<8} {headline(statement)}")
         forget_pushes(project.receipts)
-    account.close()
 
 
 def teardown_sql(project: Project, wanted: Wanted, runs: Sequence[str]) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tests.support import INVOKE, REPO, Outcome, Project, run
@@ -197,6 +199,13 @@ def test_the_plan_says_what_is_missing(fresh: Project) -> None:
     assert told(fresh.inv("setup"), "created") == OBJECTS
 
 
+def logins(project: Project) -> int:
+    """How many sessions the local account has ever had."""
+    file = Path(project.env["SPCS_LOCAL_ROOT"]) / "state.db"
+    with closing(sqlite3.connect(file, timeout=60)) as state:
+        return int(state.execute("SELECT seq FROM sqlite_sequence WHERE name = 'sessions'").fetchone()[0])
+
+
 HUB = """
   hub:
     command: [python, hub.py]
@@ -230,8 +239,10 @@ def test_a_job_gets_its_secret_and_its_hosts_and_both_are_taken_down(fresh: Proj
 
     assert told(fresh.inv("setup", "--no-admin", "--job", "hub", env=given), "created") == ("secret HUB_TOKEN",)
     assert told(fresh.inv("setup", "--job", "hub"), "created") == ()
-    done = fresh.inv("build", "push", "run", "--job", "hub")
+    before = logins(fresh)
+    done = fresh.inv("setup", "build", "push", "run", "--job", "hub")
     assert done.code == 0, done
+    assert logins(fresh) == before + 1, "a chain logs in once"
     assert f"digest {hashlib.sha256(value.encode()).hexdigest()}" in done.stdout + done.stderr
 
     fresh.edit("invoke.yaml", "network: [huggingface.co]", "network: [huggingface.co, example.org]")

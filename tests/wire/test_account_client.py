@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from spcs.account import Account, Missing, resolve, sql
-from spcs.errors import NotReady, Refused, SettingsProblem
+from spcs.account import Account, Missing, client, resolve, sql
+from spcs.errors import NotReady, Refused
 from tests import support
 
 # Says when it waits for a statement that lasts for hours.
@@ -231,6 +232,57 @@ def test_table_is_made_filled_and_counted(account: Account, tmp_path: Path) -> N
     assert account.query(sql.show_tables("T", "DB.S"))[0]["comment"] == "done"
 
 
+def end_of_sessions(root: Path) -> None:
+    """Have every session and master token of the account run out, as they do after four hours."""
+    with closing(sqlite3.connect(root / ".local" / "state.db", timeout=60)) as state, state:
+        state.execute("UPDATE tokens SET expires = 0")
+
+
+def test_a_session_that_is_over_is_followed_by_one_that_stands_where_it_stood(root: Path) -> None:
+    account = with_context(root, {})
+    for use in ("USE ROLE SYSADMIN", "USE DATABASE DB", "USE SCHEMA S", "USE WAREHOUSE WH"):
+        account.query(use)
+    before = account.query(sql.current_session())
+    for ask in (account.query, account.statement):
+        end_of_sessions(root)
+        assert ask(sql.current_session()) == before
+    end_of_sessions(root)
+    assert account.registry_token(outlives=False).reveal()
+    assert account.query(sql.current_session()) == before
+    account.close()
+
+
+def test_a_statement_that_outlives_its_session_is_still_fetched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = with_context(root, {"database": "DB", "schema": "S"})
+    submit = client._submit
+
+    def then_over(connection: Any, statement: str) -> str:
+        query_id = submit(connection, statement)
+        end_of_sessions(root)
+        return query_id
+
+    monkeypatch.setattr(client, "_submit", then_over)
+    assert account.statement("SELECT 7 AS seven") == [{"seven": 7}]
+    account.close()
+
+
+def test_a_role_may_be_entered_before_and_after_the_login(root: Path) -> None:
+    where = {"role": "SYSADMIN", "database": "DB", "schema": "S", "warehouse": "NONE_SUCH"}
+    for statements in ((), ("SELECT 1",)):
+        account = with_context(root, {})
+        for statement in statements:
+            account.query(statement)
+        account.enter(**where)
+        (session,) = account.query(sql.current_session())
+        assert [session[f"{key}_name"] for key in where] == ["SYSADMIN", "DB", "S", None]
+        account.close()
+    account = with_context(root, {})
+    assert account.current_user()
+    with pytest.raises(Missing):
+        account.enter(**where | {"role": "NOBODY"})
+    account.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 @pytest.mark.parametrize("told", ["abort", "leave"])
 def test_ctrl_c_is_answered_while_a_statement_runs(root: Path, told: str) -> None:
@@ -249,18 +301,6 @@ def test_account_that_goes_away_is_not_ready(root: Path) -> None:
     with pytest.raises(NotReady) as raised:
         account.query("SELECT 1")
     assert raised.value.fix == "inv local.up"
-
-
-def test_key_that_is_locked_is_a_setting_to_mend(tmp_path: Path) -> None:
-    key = tmp_path / "key.p8"
-    locked = serialization.BestAvailableEncryption(b"hush")
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    key.write_bytes(made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
-    entry = {"account": "o-a", "user": "u", "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(key)}
-    with pytest.raises(SettingsProblem) as raised:
-        Account(entry, name="mine").query("SELECT 1")
-    assert "its private key is locked by a passphrase" in raised.value.what
-    assert raised.value.fix.startswith("write private_key_file_pwd into [mine] in ")
 
 
 def test_all_of_this_with_version_4_of_the_connector(old_connector: str | Path) -> None:

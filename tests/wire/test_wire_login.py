@@ -90,8 +90,10 @@ def test_role_that_is_not_granted_is_refused_at_login(wire: LocalAccount) -> Non
 
 
 def test_other_authenticators_are_refused(wire: LocalAccount) -> None:
-    reply = login(wire, AUTHENTICATOR="SNOWFLAKE_JWT", TOKEN="x")
+    reply = login(wire, AUTHENTICATOR="EXTERNALBROWSER")
     assert (reply["success"], reply["code"]) == (False, "390400")
+    assert login(wire, AUTHENTICATOR="SNOWFLAKE_JWT", TOKEN="x")["code"] == "390144"
+    assert login(wire, AUTHENTICATOR="PROGRAMMATIC_ACCESS_TOKEN", TOKEN="x")["code"] == "394400"
     assert login(wire, AUTHENTICATOR="OAUTH", TOKEN="guess")["code"] == "390303"
 
 

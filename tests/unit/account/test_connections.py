@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import os
 
     for name in os.environ:
-        if name.startswith(("SNOWFLAKE_", "SPCS_LOCAL_ROOT")):
+        if name.startswith(("SNOWFLAKE_", "SPCS_LOCAL_ROOT", "PRIVATE_KEY_PASSPHRASE")):
             monkeypatch.delenv(name)
     made = tmp_path / "snowflake"
     made.mkdir()
@@ -88,7 +88,34 @@ def test_raw_key_becomes_what_the_connector_takes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SNOWFLAKE_CONNECTIONS_CI_PRIVATE_KEY_RAW", pem.replace(kind, f"ENCRYPTED {kind}"))
     with pytest.raises(SettingsProblem) as raised:
         resolve("ci", Path())
-    assert "private_key_file" in raised.value.fix
+    assert "PRIVATE_KEY_PASSPHRASE" in raised.value.fix
+
+
+def test_default_is_what_the_cli_takes_when_it_is_told_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, "config.toml", 'default_connection_name = "two"\n[connections.two]\naccount = "2"\n')
+    assert resolve("default", Path()) == {"account": "2"}
+    write(folder, "connections.toml", '[default]\naccount = "1"\n[two]\naccount = "two"\n[three]\naccount = "3"\n')
+    assert resolve("default", Path()) == {"account": "two"}
+    monkeypatch.setenv("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "three")
+    assert resolve("default", Path()) == {"account": "3"}
+    assert place("default").startswith("[three] in ")
+    monkeypatch.delenv("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
+    write(folder, "config.toml", "")
+    assert resolve("default", Path()) == {"account": "1"}
+
+
+def test_a_passphrase_in_the_environment_is_for_keys_and_beaten_by_the_entry(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVATE_KEY_PASSPHRASE", "env")
+    entries = {"a": "", "b": 'private_key_path = "k"', "c": 'private_key_file = "k"\nprivate_key_passphrase = "own"'}
+    write(folder, "connections.toml", "".join(f'[{name}]\naccount = "x"\n{text}\n' for name, text in entries.items()))
+    assert [resolve(name, Path()).get("private_key_file_pwd") for name in "abc"] == [None, "env", "own"]
+
+
+def test_an_answer_to_mfa_is_remembered_as_the_cli_does(folder: Path) -> None:
+    write(folder, "connections.toml", '[dev]\naccount = "a"\nauthenticator = "USERNAME_PASSWORD_MFA"\n')
+    assert resolve("dev", Path())["client_request_mfa_token"] is True
 
 
 def test_unknown_connection_names_the_known_and_a_sample(folder: Path) -> None:
