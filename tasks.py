@@ -188,7 +188,7 @@ def board(c: Context, job: str = "", port: int = 8700, open: bool = False) -> No
     step.board(project(c), job, port, open)
 
 
-@task(help={"only": "startup, image, training or gpu (default: all but gpu)"})
+@task(help={"only": "startup, image, logs, training or gpu (default: all but gpu)"})
 def bench(c: Context, only: str = "") -> None:
     """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
 

@@ -8,9 +8,15 @@ import sys
 from spcs.errors import Problem, SettingsProblem, did_you_mean
 from spcs.project import Project
 
-GROUPS = {"startup": ("startup",), "image": ("image",), "training": ("loader", "training"), "gpu": ("gpu",)}
+GROUPS = {
+    "startup": ("startup",),
+    "image": ("image",),
+    "logs": ("logs",),
+    "training": ("loader", "training"),
+    "gpu": ("gpu",),
+}
 #: Of a call that names none: a machine without a GPU has no figures of that.
-USUAL = ("startup", "image", "training")
+USUAL = ("startup", "image", "logs", "training")
 
 
 def bench(project: Project, only: str) -> None:

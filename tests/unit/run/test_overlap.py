@@ -8,7 +8,7 @@ import random
 import pytest
 
 from spcs.run.model import LogLine, rfc3339
-from spcs.run.overlap import LOOK_BACK, Merger, Source, is_full, nanoseconds, parse
+from spcs.run.overlap import LOOK_BACK, Gap, Merger, Source, is_full, nanoseconds, parse
 
 START = 1_729_559_549_000_000_000
 MILLISECOND = 1_000_000
@@ -160,3 +160,58 @@ def test_merging_loses_nothing_and_sorts_what_was_written(seed: int) -> None:
 def test_the_look_back_is_shorter_than_the_quickest_poll() -> None:
     assert LOOK_BACK < 0.3 * 1_000_000_000
     assert rfc3339(START - LOOK_BACK).endswith("28.950000000Z")
+
+
+def test_a_gap_is_bridged_once_records_reach_what_is_held() -> None:
+    source = Source(0, "main")
+    source.fresh(log(1, 2))
+    gap = Gap(source, log(90, 91), "", full=True)
+    assert gap.certain
+    assert not gap.is_bridged(log(3, 4))
+    recorded = log(3, 4, 89, 90)
+    assert gap.is_bridged(recorded)
+    assert texts(source.fresh(recorded) + source.fresh(gap.held)) == [f"line {i}" for i in (3, 4, 89, 90, 91)]
+
+
+def test_a_gap_behind_a_gap_needs_records_of_both() -> None:
+    source = Source(0, "main")
+    source.fresh(log(1))
+    gap = Gap(source, log(100, 101), "", full=True)
+    gap.grow(log(101, 102), "", full=False)
+    gap.grow(log(900, 901), "", full=True)
+    assert not gap.is_bridged(log(*range(2, 102)))
+    assert gap.is_bridged(log(*range(2, 901)))
+    assert texts(gap.held) == [f"line {i}" for i in (100, 101, 102, 900, 901)]
+
+
+def test_an_answer_that_is_the_end_of_one_huge_line_is_known_by_it() -> None:
+    source = Source(0, "main")
+    source.fresh(log(1))
+    assert source.has_gap([], full=True)
+    gap = Gap(source, [], "y" * 1000 + "end\n", full=True)
+    assert not gap.is_bridged(log(1))
+    assert gap.is_bridged([LogLine(START, 0, "main", "x" * 9 + "y" * 5000 + "end")])
+
+
+def test_a_container_that_began_anew_has_no_line_that_is_known_and_no_gap() -> None:
+    source = Source(0, "main")
+    source.fresh(log(1, 2))
+    source.restart(1)
+    assert not source.has_gap(log(900), full=False)
+    source.fresh(log(900))
+    assert source.has_gap(log(2000), full=True)
+
+
+def test_lines_before_the_wanted_time_are_left_out() -> None:
+    assert texts(Source(0, "main", since=START + 2 * MILLISECOND).fresh(log(1, 2, 3))) == ["line 2", "line 3"]
+
+
+def test_nothing_newer_is_given_while_an_older_line_is_awaited() -> None:
+    merger = Merger()
+    held = merger.feed({(0, "main"): [], (0, "side"): log(5, 10, text="b", container="side")}, until=START)
+    assert held == []
+    assert texts(merger.feed({(0, "main"): log(6, text="a"), (0, "side"): []}) + merger.flush()) == [
+        "b 5",
+        "a 6",
+        "b 10",
+    ]
