@@ -17,6 +17,7 @@ from spcs.run.model import Run, Verdict, rfc3339
 from spcs.show import runs as screen
 from spcs.show.console import say, write
 from spcs.specification import CONTAINER
+from spcs.steps import hooks
 from spcs.steps.which import chosen
 
 
@@ -91,8 +92,9 @@ def say_looks(project: Project, run: Run) -> None:
 
 
 def _tell(project: Project, ended: Verdict, as_json: bool = False) -> None:
-    history.complete(project.account, project.root, ended)
+    record = history.complete(project.account, project.root, ended)
     screen.verdict(ended, as_json=as_json)
+    hooks.run_done(project, ended, record)
     verdict.check(ended)
 
 

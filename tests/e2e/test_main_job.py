@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -108,6 +109,22 @@ def test_each_step_works_by_itself(desk: Project) -> None:
     followed = desk.inv("logs", "--follow")
     assert followed.code == 0, followed
     assert f"done: {name.group()}" in followed.stderr
+
+
+def test_a_hook_is_told_how_a_run_ended(desk: Project, trained: tuple[str, str]) -> None:
+    hook = desk.write("hooks/run-done", "#!/bin/sh\nenv | grep ^SPCS_ | sort\necho said\nexit 7\n")
+    try:
+        told = desk.inv("wait", trained[0])
+        assert (told.code, "is not executable; fix: chmod +x hooks/run-done" in told.stderr) == (0, True), told
+        hook.chmod(0o755)
+        told = desk.inv("wait", "--json", trained[0])
+    finally:
+        shutil.rmtree(hook.parent)  # other tests share this project
+    assert told.code == 0, told
+    assert json.loads(told.stdout)["run"] == trained[0]
+    for said in (f"SPCS_RUN={trained[0]}\n", "SPCS_STATE=DONE\n", "SPCS_EXIT_CODE=0\n", '"accuracy": 0.98'):
+        assert said in told.stderr, told
+    assert "hooks/run-done ended with exit code 7" in told.stderr
 
 
 def test_the_receipts_may_be_deleted(desk: Project) -> None:
