@@ -111,9 +111,13 @@ def cancel(c: Context, run: str = "") -> None:
     step.cancel(project(c), run)
 
 
-@task(help={"run": RUN})
-def fetch(c: Context, run: str = "") -> None:
-    """Copy the outputs of a run from the stage to runs/RUN/."""
-    from spcs.steps import run as step
+@task(help={"run": RUN, "only": "only this file or folder, or those that a pattern matches: '*.json', checkpoints"})
+def fetch(c: Context, run: str = "", only: str = "") -> None:
+    """Copy the outputs of a run from the stage to runs/RUN/.
 
-    step.fetch(project(c), run)
+    Several at a time, each checked by its sum. What is here already is not fetched again, so a fetch that was cut off
+    goes on where it stopped.
+    """
+    from spcs.steps import fetch as step
+
+    step.fetch(project(c), run, only)

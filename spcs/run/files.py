@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spcs.account import sql
-from spcs.errors import NotReady, Problem
+from spcs.errors import Problem
 from spcs.run import names, watch
 from spcs.run.account import Account
-from spcs.run.model import Output, Run, State, readable_amount
+from spcs.run.model import Output, Run, State
 
 
 def outputs(account: Account, run: Run) -> tuple[Output, ...]:
@@ -24,46 +23,9 @@ def outputs(account: Account, run: Run) -> tuple[Output, ...]:
     for file in account.list_stage(run.output):
         # LIST puts the stage's own name in front, in a case of its choosing.
         _, inside, path = f"/{file.name.lstrip('/')}".partition(marker)
-        if inside and path:
-            found.append(Output(path, file.size, file.md5))
+        if inside and path and ".." not in path.split("/"):
+            found.append(Output(path, file.size, file.md5, file.modified))
     return tuple(sorted(found, key=lambda output: output.path))
-
-
-def fetch(account: Account, run: Run, root: Path, say: Callable[[str], None] = lambda text: None) -> Path:
-    """Download the run's outputs into `<root>/runs/<run>/`, folders as on the stage; returns that folder."""
-    found = outputs(account, run)
-    if not found:
-        raise NotReady(
-            f"the run {run.name} has left no files",
-            f"{run.output} is empty: the job writes there through the volume mounted in its container",
-            f"inv logs --run {run.name}",
-        )
-    target = root / "runs" / run.name
-    say(f"fetching {readable_amount(found)}")
-    for source, local in downloads(run, found):
-        (target / local).mkdir(parents=True, exist_ok=True)
-        account.get(source, target / local)
-    return target
-
-
-def downloads(run: Run, found: Iterable[Output]) -> list[tuple[str, PurePosixPath]]:
-    """Return the GETs that bring these files: (stage path, folder below the target).
-
-    GET takes a whole tree and drops its folders, so it may only be given a folder that has none below it; the files
-    of any other folder come one by one.
-    """
-    folders: dict[PurePosixPath, list[Output]] = defaultdict(list)
-    for output in found:
-        folders[PurePosixPath(output.path).parent].append(output)
-    inner = {parent for folder in folders for parent in folder.parents}
-    plan: list[tuple[str, PurePosixPath]] = []
-    for folder, files in sorted(folders.items()):
-        if folder in inner:
-            plan += [(run.output + output.path, folder) for output in files]
-        else:
-            prefix = "" if folder == PurePosixPath(".") else f"{folder}/"
-            plan.append((run.output + prefix, folder))
-    return plan
 
 
 def read_file(account: Account, path: str) -> bytes | None:

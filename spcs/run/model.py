@@ -156,11 +156,13 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Output:
-    """A file the run left on the stage; `path` is relative to the output folder, `size` in bytes."""
+    """A file the run left on the stage; `path` is relative to the output folder, `size` in bytes. `md5` is what LIST
+    gives, which is another sum for large files; `modified` in UTC."""
 
     path: str
     size: int
     md5: str = ""
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True)

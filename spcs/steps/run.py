@@ -1,4 +1,4 @@
-"""`inv run`, `status`, `cancel`, `fetch`: a job from its submission to its outputs."""
+"""`inv run`, `status`, `cancel`: a job from its submission on."""
 
 from __future__ import annotations
 
@@ -89,14 +89,3 @@ def cancel(project: Project, run: str) -> None:
         return
     state = files.cancel(project.account, found)
     say(f"{state.word}: {found.name}")
-
-
-def fetch(project: Project, run: str) -> None:
-    """Copy a run's outputs to `runs/<run>/`."""
-    found = chosen(project, run)
-    if project.dry:
-        project.account.list_stage(found.output)
-        project.account.get(found.output, project.root / "runs" / found.name)
-        return
-    folder = files.fetch(project.account, found, project.root, say)
-    say(f"outputs of {found.name} in {folder.relative_to(project.root)}/")

@@ -116,31 +116,6 @@ def test_a_run_nobody_knows_is_not_ready(at: Desk) -> None:
         at.follow(run)
 
 
-def test_outputs_are_fetched_with_their_folders_though_get_flattens(at: Desk) -> None:
-    code = """
-import os, pathlib
-out = pathlib.Path(os.environ["MOUNT_PATH"])
-for path in ("metrics.json", "a/same.txt", "a/b/same.txt", "c d/same.txt"):
-    (out / path).parent.mkdir(parents=True, exist_ok=True)
-    (out / path).write_text(path)
-"""
-    run = at.start(code)
-    at.follow(run)
-    said: list[str] = []
-    target = files.fetch(at.account, run, at.root, said.append)
-    found = {str(file.relative_to(target)): file.read_text() for file in target.rglob("*") if file.is_file()}
-    assert found == {path: path for path in ("metrics.json", "a/same.txt", "a/b/same.txt", "c d/same.txt")}
-    assert target == at.root / "runs" / run.name
-    assert said == ["fetching 4 files, 46 bytes"]
-
-
-def test_a_run_without_outputs_has_nothing_to_fetch(at: Desk) -> None:
-    run = at.start("pass")
-    at.follow(run)
-    with pytest.raises(NotReady, match="left no files"):
-        files.fetch(at.account, run, at.root)
-
-
 def test_the_account_lists_its_runs_without_receipts(at: Desk) -> None:
     run = at.start("pass", job="listed")
     at.follow(run)
