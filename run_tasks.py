@@ -121,3 +121,44 @@ def fetch(c: Context, run: str = "", only: str = "") -> None:
     from spcs.steps import fetch as step
 
     step.fetch(project(c), run, only)
+
+
+@task(help={"first": "a run", "second": "another", "json": JSON})
+def diff(c: Context, first: str, second: str, json: bool = False) -> None:
+    """Show how two runs differ.
+
+    Settings, image, code, outcome and metrics where they are not the same, and patches of specification, Dockerfile and
+    uncommitted changes. The exit code is 0 whether they differ or not.
+    """
+    from spcs.steps import compare as step
+
+    step.compare(project(c), first, second, json)
+
+
+@task(
+    help={
+        "keep": "so many runs of each job stay, the newest",
+        "keep_best": "so many runs of each job stay, the best",
+        "best": "by this metric: loss, or f1:max (default: the loss)",
+        "older_than": "only runs older than this go: 12h, 30d",
+        "job": "only runs of this job",
+        "yes": "do not ask",
+    }
+)
+def prune(
+    c: Context,
+    keep: str = "",
+    keep_best: int = 0,
+    best: str = "",
+    older_than: str = "",
+    job: str = "",
+    yes: bool = False,
+) -> None:
+    """Remove runs that are over: their jobs, their files on the stage.
+
+    It says what goes, what that frees and what keeps the others, and asks first. A run that goes on stays, as does one
+    whose checkpoint another is reading. inv --dry prune asks the account and prints what it would send.
+    """
+    from spcs.steps import prune as step
+
+    step.prune(project(c), step.Wanted(keep, keep_best, best, older_than, job), yes)

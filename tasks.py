@@ -12,7 +12,7 @@ from invoke import Collection, Context, task  # noqa: E402 - after the line abov
 
 import local_tasks  # noqa: E402 - as above
 from image_tasks import build, images, lock, login, push  # noqa: E402 - as above
-from run_tasks import cancel, fetch, jobs, logs, status, wait  # noqa: E402 - as above
+from run_tasks import cancel, diff, fetch, jobs, logs, prune, status, wait  # noqa: E402 - as above
 from spcs.words import smooth  # noqa: E402 - as above
 
 smooth()
@@ -201,6 +201,6 @@ def bench(c: Context, only: str = "") -> None:
 
 
 before = (doctor, setup, teardown, data, lock, new, render, build, push, images, login)
-after = (run, status, jobs, logs, wait, cancel, fetch, report, board, bench)
+after = (run, status, jobs, logs, wait, cancel, diff, fetch, report, board, prune, bench)
 ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

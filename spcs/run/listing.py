@@ -14,8 +14,9 @@ from typing import Any
 from spcs.account import sql
 from spcs.run import history, names
 from spcs.run.account import Account
+from spcs.run.listed import Listed
 from spcs.run.model import Run, State
-from spcs.run.record import Listed, Record, from_json
+from spcs.run.record import Record, from_json
 from spcs.run.watch import moment
 
 AT_ONCE = 8

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from spcs.run import names
 from spcs.run.model import Run, State
 
 T = TypeVar("T")
@@ -136,56 +135,6 @@ class Record:
             for name, value in (found or {}).items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A run as the account lists it. `is_there` tells whether its job service is (still) there; of one that is not, the
-    state is the one it was seen to end in, or DELETED. Times are aware datetimes, None where they are not known.
-    `record` is None where there is none on the stage."""
-
-    run: Run
-    state: State
-    is_there: bool = True
-    created: datetime | None = None
-    updated: datetime | None = None
-    record: Record | None = None
-
-    @property
-    def started(self) -> datetime:
-        """When the run was made; its name says it where the account does not."""
-        return self.created or names.started(self.run.name)
-
-    @property
-    def needs_end(self) -> bool:
-        """Tell whether the run has ended and nobody has noted how."""
-        return self.is_there and self.state.final and not (self.record and self.record.end)
-
-    def seconds(self, now: datetime) -> float | None:
-        """Return how long it took, or has been going on by now; None for one that is gone without a trace."""
-        end = self.record.end if self.record else None
-        if end and end.seconds is not None:
-            return end.seconds
-        if not self.is_there:
-            return None
-        until = self.updated if self.state.final and self.updated else now
-        return max(0.0, (until - self.started).total_seconds())
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of a sweep, `said` what --set says of it. `run` is None before it is started, and for good if it could
-    not be: `reason` then says why. `record` is there once it has ended."""
-
-    said: Mapping[str, str]
-    run: Run | None = None
-    state: State | None = None
-    record: Record | None = None
-    reason: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        return bool(self.reason) or (self.state is not None and self.state.final)
 
 
 def to_json(record: Record) -> str:

@@ -16,8 +16,8 @@ from spcs.errors import Left, NotReady, Problem
 from spcs.run import files, history, listing, watch
 from spcs.run.account import Account
 from spcs.run.follow import LAST_LOOKS, SILENCE, pause
+from spcs.run.listed import Member
 from spcs.run.model import Run, Snapshot, State
-from spcs.run.record import Member
 from spcs.run.submit import Submission, submit
 
 

@@ -10,7 +10,7 @@ from spcs.show.runs import duration, number
 from spcs.show.tables import table
 
 if TYPE_CHECKING:
-    from spcs.run.record import Listed
+    from spcs.run.listed import Listed
 
 MOST_METRICS = 3
 NONE = "no runs; inv run starts one"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from spcs.run.listed import Listed
 from spcs.run.measures import Series
-from spcs.run.record import Listed
 from spcs.show.chart import sparkline
 from spcs.show.curves import main
 from spcs.show.jobs import ago, measuring, settings

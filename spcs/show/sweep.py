@@ -12,7 +12,8 @@ from spcs.show.runs import duration, number
 from spcs.show.tables import table
 
 if TYPE_CHECKING:
-    from spcs.run.record import Member, Record
+    from spcs.run.listed import Member
+    from spcs.run.record import Record
 
 BEST = "best"
 

@@ -17,9 +17,9 @@ from spcs.errors import NotReady, Problem
 from spcs.project import Project
 from spcs.run import history, listing, names
 from spcs.run.gather import Measured, Teller
+from spcs.run.listed import Listed
 from spcs.run.listing import Filter
 from spcs.run.measures import Series
-from spcs.run.record import Listed
 from spcs.show.console import say, write
 from spcs.show.overview import overview
 from spcs.show.report import page

@@ -9,10 +9,11 @@ from pathlib import Path
 from spcs.errors import NotReady, SettingsProblem, did_you_mean
 from spcs.project import Project
 from spcs.run import best, listing, spans
+from spcs.run.listed import Member
 from spcs.run.listing import Filter, Home
 from spcs.run.model import State
 from spcs.run.names import job_of, known_run, started
-from spcs.run.record import Member, Record
+from spcs.run.record import Record
 from spcs.show import jobs as screen
 from spcs.show import sweep as table
 from spcs.show.console import say

@@ -10,8 +10,8 @@ from spcs.errors import JobFailed, Left, Problem, SettingsProblem
 from spcs.project import Project
 from spcs.run import best
 from spcs.run.capacity import at_once
+from spcs.run.listed import Member
 from spcs.run.model import State
-from spcs.run.record import Member
 from spcs.run.submit import Submission, execute
 from spcs.run.sweep import Sweep
 from spcs.show import sweep as screen

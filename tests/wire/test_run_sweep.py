@@ -9,8 +9,8 @@ import pytest
 
 from spcs.errors import Refused
 from spcs.run import history
+from spcs.run.listed import Member
 from spcs.run.model import State
-from spcs.run.record import Member
 from spcs.run.submit import Submission
 from spcs.run.sweep import Sweep
 from tests.wire.desk import Desk, desk

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spcs.run.listed import Listed
 from spcs.run.model import Run, State
-from spcs.run.record import End, Image, Listed, Record
+from spcs.run.record import End, Image, Record
 from spcs.show.jobs import ago, jobs, told
 
 RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS", pool="POOL")
