@@ -157,6 +157,27 @@ def run(
 
 
 @task(
+    help={
+        "job": "whose compute pool (default: that of the setting `job`)",
+        "status": "show it, which it does in any case",
+        "suspend": "stop paying for its machines; jobs that run in it end first",
+        "resume": "have its machines ready before the next run",
+        "json": JSON,
+    }
+)
+def pool(
+    c: Context, job: str = "", status: bool = False, suspend: bool = False, resume: bool = False, json: bool = False
+) -> None:
+    """Show, suspend or resume the compute pool.
+
+    Its state, nodes, what runs in it, and what it costs by the hour (rates.toml).
+    """
+    from spcs.steps import pool as step
+
+    step.pool(project(c), job, suspend, resume, json)
+
+
+@task(
     iterable=["run"],
     help={
         "run": f"{RUN}; say it again for more of them",
@@ -201,6 +222,6 @@ def bench(c: Context, only: str = "") -> None:
 
 
 before = (doctor, setup, teardown, data, lock, new, render, build, push, images, login)
-after = (run, status, jobs, logs, wait, cancel, diff, fetch, report, board, prune, bench)
+after = (run, status, jobs, logs, wait, cancel, diff, fetch, report, board, pool, prune, bench)
 ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

@@ -178,7 +178,8 @@ def _grant(failure: Failure) -> str:
     if not found:
         return f"ask the owner of the object to grant it to role {role}"
     kind, name = found["kind"].upper(), found["name"]
-    privilege = _PRIVILEGES.get(kind, "OWNERSHIP")
+    changes = failure.sql.upper().startswith("ALTER COMPUTE POOL")
+    privilege = "OPERATE" if changes else _PRIVILEGES.get(kind, "OWNERSHIP")
     created = re.match(r"CREATE (?:OR REPLACE )?(?:\w+ )*?(?P<kind>" + _CREATED + r")\b", failure.sql, re.IGNORECASE)
     if created and kind in ("SCHEMA", "DATABASE", "ACCOUNT"):
         privilege = f"CREATE {created['kind'].upper()}"
@@ -306,8 +307,7 @@ _BY_NUMBER: dict[int, Callable[[Failure], Problem]] = {
 def _cleaned(text: str) -> str:
     """Drop the numbers in front, the identifiers behind, and the heading that every SQL error has."""
     text = re.sub(r"^(?:\d{6} \([0-9A-Z]{5}\): )+(?:None: )?(?:[0-9a-f-]{36}: )?", "", text.strip())
-    text = re.sub(r"^(?:SQL (?:compilation|execution|access control) error:\s*)", "", text)
-    return text.strip()
+    return re.sub(r"^(?:SQL (?:compilation|execution|access control) error:\s*)", "", text).strip()
 
 
 def _errno_in(text: str) -> int | None:

@@ -246,6 +246,15 @@ def show_compute_pools(name: str | None = None) -> str:
     return "SHOW COMPUTE POOLS" + (f" LIKE {literal(name)}" if name else "")
 
 
+def suspend_compute_pool(name: str) -> str:
+    """Jobs that run in it go on to their end first."""
+    return f"ALTER COMPUTE POOL {plain(name)} SUSPEND"
+
+
+def resume_compute_pool(name: str) -> str:
+    return f"ALTER COMPUTE POOL {plain(name)} RESUME"
+
+
 def describe_compute_pool(name: str) -> str:
     return f"DESCRIBE COMPUTE POOL {plain(name)}"
 

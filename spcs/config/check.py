@@ -93,9 +93,12 @@ def _scalar(hint: Any, raw: Any, path: Path, origin: Origin) -> Any:
         return "true" if raw else "false"
     if hint is str and isinstance(raw, int | float):
         return str(raw)
+    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
     if isinstance(raw, hint) and not (hint is int and isinstance(raw, bool)):
         return raw
-    raise _wrong(path, raw, {str: "text", int: "a whole number", bool: "true or false"}[hint], origin)
+    words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    raise _wrong(path, raw, words[hint], origin)
 
 
 def _wrong(path: Path, raw: Any, wanted: str, origin: Origin) -> SettingsProblem:

@@ -144,6 +144,7 @@ class Job:
     external_access_integrations: tuple[str, ...] = ()
     secrets: tuple[JobSecret, ...] = ()
     log_level: LogLevel | None = None
+    max_credits: float | None = None
     comment: str | None = None
 
 

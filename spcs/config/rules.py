@@ -84,6 +84,10 @@ def check(settings: Settings, origin: Origin) -> None:
     for path, number, least in _numbers(settings):
         if number < least:
             raise SettingsProblem(f"'{dotted(path)}' is {number} ({origin(path)})", fix=f"write {least} or more")
+    for name, job in settings.jobs.items():
+        if job.max_credits is not None and not job.max_credits > 0:
+            at: Path = ("jobs", name, "max_credits")
+            raise SettingsProblem(f"'{dotted(at)}' is {job.max_credits:g} ({origin(at)})", fix="write more than 0")
     for path, pool in _pools(settings):
         if pool.max_nodes < pool.min_nodes:
             raise SettingsProblem(

@@ -37,6 +37,9 @@ def judge(row: Mapping[str, Any]) -> Finding:
         return warn(f"{name} is suspended: the next job resumes it, which takes minutes on a real account")
     if state == "STOPPING":
         return warn(f"{name} is stopping, so a job waits", f"if it stays so: ALTER COMPUTE POOL {name} STOP ALL")
+    if state in ("IDLE", "ACTIVE") and str(row.get("auto_suspend_secs")) == "0":
+        remedy = f"ALTER COMPUTE POOL {name} SET AUTO_SUSPEND_SECS = 300, or inv pool --suspend after a run"
+        return warn(f"{name} is {state.lower()} and never suspends by itself: it is billed until somebody does", remedy)
     return ok(f"{name} is {state.lower()}, {nodes}")
 
 

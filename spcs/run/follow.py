@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from spcs.account.errors import Unreachable
 from spcs.errors import Left, NotReady
@@ -34,14 +35,23 @@ def pause(age: float, quiet: float, busy: bool = False) -> float:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How many credits a run may cost, and the seconds that they last."""
+
+    credits: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Manner:
     """How to stay with a run. `shows`: with its log lines, those that are `wanted`. `limit`: for at most so many
-    seconds. `stop_doomed`: cancel it if it can never start, so that it does not hold its pool (for who started it).
-    `stops` is asked on Ctrl-C: True stops the run, False leaves it."""
+    seconds. `budget`: cancel it once it has cost that. `stop_doomed`: cancel it if it can never start, so that it does
+    not hold its pool (for who started it). `stops` is asked on Ctrl-C: True stops the run, False leaves it."""
 
     wanted: Wanted = field(default_factory=Wanted)
     shows: bool = True
     limit: float | None = None
+    budget: Budget | None = None
     stop_doomed: bool = False
     stops: Callable[[], bool] = lambda: False
 
@@ -88,6 +98,7 @@ class _Follower:
         self._silent_since: float | None = None
         self._last_looks = 0
         self._over = False
+        self._is_stopped = False
 
     def to_the_end(self) -> Verdict:
         try:
@@ -139,6 +150,7 @@ class _Follower:
     def _round(self) -> None:
         try:
             snapshot = self._look()
+            self._hold_to_budget(snapshot)
             if snapshot.doom:
                 self._give_up()
             elif self._manner.shows or snapshot.state.final:
@@ -217,6 +229,16 @@ class _Follower:
             self._view.notice("stopping the run: it cannot start")
             files.cancel(self._account, self._run)
         self._over = True
+
+    def _hold_to_budget(self, snapshot: Snapshot) -> None:
+        budget, began = self._manner.budget, min((c.started for c in snapshot.containers if c.started), default=None)
+        if budget is None or began is None or self._is_stopped or snapshot.state is not State.RUNNING:
+            return
+        if (datetime.now(UTC) - began).total_seconds() >= budget.seconds:
+            self._is_stopped = True
+            self._notes[f"stopped because it had cost its max_credits, {budget.credits:g}"] = None
+            self._view.notice(f"stopping the run: it has cost its max_credits, {budget.credits:g}")
+            files.cancel(self._account, self._run)
 
     def _rest(self) -> None:
         now = time.monotonic()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spcs.errors import Problem
-from spcs.run import files, receipts, verdict, watch
+from spcs.run import cost, files, receipts, verdict, watch
 from spcs.run.account import Account
 from spcs.run.logs import LogReader
 from spcs.run.masks import masked
@@ -60,7 +60,8 @@ def complete(account: Account, root: Path, ended: Verdict) -> Record:
     record = here or find(account, root, ended.run)
     if record.end or not ended.state.final:
         return record
-    record = replace(record, end=end_of(account, ended))
+    end = end_of(account, ended)
+    record = replace(record, end=replace(end, credits=cost.spent(root, record, end)))
     if receipts.read(root, ended.run.name):
         receipts.write(root, record)
     with suppress(Problem):

@@ -63,6 +63,22 @@ def status(run: Run, snapshot: Snapshot, *, as_json: bool = False) -> None:
         table(("instance", "container", "status", "exit_code", "message"), containers)
 
 
+def pool(entry: Mapping[str, Any], *, as_json: bool = False) -> None:
+    """Show a compute pool; `credits_per_hour` is what it is billed now, None where that is not known."""
+    if as_json:
+        return emit(entry)
+    idle, credits = entry["auto_suspend_secs"], entry["credits_per_hour"]
+    lines = {
+        "pool": entry["pool"],
+        "state": entry["state"],
+        "nodes": f"{entry['nodes']} of {entry['min_nodes']} to {entry['max_nodes']}, {entry['instance_family']}",
+        "runs in it": f"{entry['jobs']} jobs, {entry['services']} services",
+        "suspends": f"after {idle} s without any" if idle else "never by itself",
+        "costs now": "" if credits is None else f"{credits:.4g} credits an hour",
+    }
+    write(aligned([(key, str(value)) for key, value in lines.items() if value]))
+
+
 def _rich(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table

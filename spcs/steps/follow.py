@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from spcs.account import sql
 from spcs.errors import SettingsProblem
 from spcs.project import Project
-from spcs.run import history, spans, verdict
-from spcs.run.follow import Manner, await_start, way_back
+from spcs.run import history, receipts, spans, verdict
+from spcs.run.follow import Budget, Manner, await_start, way_back
 from spcs.run.follow import follow as to_the_end
 from spcs.run.logs import LINES, Wanted
 from spcs.run.logs import read as log_lines
@@ -17,7 +18,7 @@ from spcs.run.model import Run, Verdict, rfc3339
 from spcs.show import runs as screen
 from spcs.show.console import say, write
 from spcs.specification import CONTAINER
-from spcs.steps import hooks
+from spcs.steps import cost, hooks
 from spcs.steps.which import chosen
 
 
@@ -48,7 +49,8 @@ def stay(follow: bool, detach: bool, timeout: str) -> Stay:
 
 def stay_with(project: Project, run: Run, how: Stay) -> None:
     """Stay with a run that was started from here; its name goes to stdout where nobody stays to its end."""
-    manner = Manner(stop_doomed=True, limit=how.limit, stops=lambda: screen.stop_or_leave(run))
+    budget = _budget(project, run)
+    manner = Manner(stop_doomed=True, limit=how.limit, budget=budget, stops=lambda: screen.stop_or_leave(run))
     if how.follow and not how.detach:
         return _tell(project, to_the_end(project.account, run, screen.RunView(), manner))
     if how.detach:
@@ -71,7 +73,7 @@ def logs(project: Project, run: str, follow: bool, lines: Lines, as_json: bool) 
         return
     if not follow:
         return log_lines(project.account, found, screen.RunView(as_json=as_json), wanted)
-    manner = Manner(wanted, stops=lambda: screen.stop_or_leave(found))
+    manner = Manner(wanted, budget=_budget(project, found), stops=lambda: screen.stop_or_leave(found))
     _tell(project, to_the_end(project.account, found, screen.RunView(as_json=as_json), manner), as_json)
 
 
@@ -81,7 +83,8 @@ def wait(project: Project, run: str, timeout: str, as_json: bool) -> None:
     found = chosen(project, run)
     if project.dry:
         return say_looks(project, found)
-    manner = Manner(shows=False, limit=limit, stops=lambda: screen.stop_or_leave(found))
+    budget = _budget(project, found)
+    manner = Manner(shows=False, limit=limit, budget=budget, stops=lambda: screen.stop_or_leave(found))
     _tell(project, to_the_end(project.account, found, screen.RunView(as_json=as_json), manner), as_json)
 
 
@@ -94,8 +97,17 @@ def say_looks(project: Project, run: Run) -> None:
 def _tell(project: Project, ended: Verdict, as_json: bool = False) -> None:
     record = history.complete(project.account, project.root, ended)
     screen.verdict(ended, as_json=as_json)
+    if not as_json:
+        cost.tell_after(project, record)
     hooks.run_done(project, ended, record)
     verdict.check(ended)
+
+
+def _budget(project: Project, run: Run) -> Budget | None:
+    record = receipts.read(project.root, run.name) or history.read(project.account, run)
+    with suppress(SettingsProblem):  # told when the run was started, where that was
+        return cost.budget(project, record) if record else None
+    return None
 
 
 def _limit(timeout: str) -> float | None:

@@ -14,6 +14,7 @@ from spcs.show import runs as screen
 from spcs.show import tables
 from spcs.show.console import say
 from spcs.specification import unknown_family
+from spcs.steps import cost
 from spcs.steps.again import Again, again
 from spcs.steps.follow import Stay, say_looks, stay_with
 from spcs.steps.prepare import Fresh, Recipe, choices, going_on_from
@@ -46,6 +47,7 @@ def run(project: Project, start: Start, stay: Stay) -> None:
     if len(combinations) > 1:
         return sweep(project, recipe, combinations, start.best, stay)
     submission = recipe.submission(combinations[0])
+    cost.tell_before(project, submission.record)
     if project.dry:
         project.tell(submission.spec)
     submit(project.account, submission, project.root, dry=project.dry)

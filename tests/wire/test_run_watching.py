@@ -10,7 +10,7 @@ import pytest
 
 from spcs.errors import JobFailed, Refused
 from spcs.run import files, verdict, watch
-from spcs.run.follow import Manner, follow
+from spcs.run.follow import Budget, Manner, follow
 from spcs.run.model import Run, Snapshot, State
 from spcs.run.submit import submit
 from tests.wire.desk import Desk, Seen, desk
@@ -101,6 +101,19 @@ def test_a_request_that_no_node_can_meet_is_refused_at_once(at: Desk) -> None:
     assert caught.value.code == 4
     known = files.runs(at.account, "DB", "S", "DB.S.RUNS", "local")
     assert made.run.name not in [run.name for run, _ in known]
+
+
+def test_a_run_that_has_cost_its_credits_is_stopped(at: Desk) -> None:
+    run = at.start("import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    seen, ended = at.follow(run, Manner(budget=Budget(0.5, 1.0)))
+    assert ended.state is State.CANCELLED
+    assert ended.notes == ("stopped because it had cost its max_credits, 0.5",)
+    assert "stopping the run: it has cost its max_credits, 0.5" in seen.notices
+
+
+def test_a_run_that_ends_within_its_credits_is_left_alone(at: Desk) -> None:
+    seen, ended = at.follow(at.start("print('done')"), Manner(budget=Budget(0.5, 600.0)))
+    assert (ended.state, ended.notes, seen.notices) == (State.DONE, (), [])
 
 
 def test_a_state_never_heard_of_counts_as_running_until_a_final_one(at: Desk) -> None:

@@ -103,6 +103,11 @@ def test_name_taken_keeps_its_number() -> None:
             "DESCRIBE COMPUTE POOL P",
             "GRANT USAGE, MONITOR ON COMPUTE POOL P TO ROLE R",
         ),
+        (
+            "Insufficient privileges to operate on compute pool 'P'",
+            "ALTER COMPUTE POOL P SUSPEND",
+            "GRANT OPERATE ON COMPUTE POOL P TO ROLE R",
+        ),
     ],
 )
 def test_lacking_privilege_names_the_grant_to_ask_for(text: str, sql: str, grant: str) -> None:

@@ -27,6 +27,11 @@ POOL = {"name": "P", "state": "ACTIVE", "min_nodes": 1, "max_nodes": 2, "instanc
     [
         ({}, "ok", ""),
         ({"state": "SUSPENDED", "auto_resume": "false"}, "fail", "ALTER COMPUTE POOL P RESUME"),
+        (
+            {"state": "IDLE", "auto_suspend_secs": 0},
+            "warn",
+            "ALTER COMPUTE POOL P SET AUTO_SUSPEND_SECS = 300, or inv pool --suspend after a run",
+        ),
         ({"state": "STOPPING"}, "warn", "if it stays so: ALTER COMPUTE POOL P STOP ALL"),
         (
             {"error_code": 392508, "status_message": "Compute pool has reached the maximum node limit."},
