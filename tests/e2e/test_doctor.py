@@ -27,7 +27,7 @@ def of_status(findings: Findings, status: str) -> list[str]:
 def test_before_and_after_the_setup(fresh: Project) -> None:
     before = fresh.inv("doctor")
     assert before.code == 3, before
-    assert "of 25 checks fails: role\n  fix: inv setup\n" in before.stderr
+    assert "of 26 checks fails: role\n  fix: inv setup\n" in before.stderr
     assert "  fail  role          this user cannot take the role TRAINING_ROLE: " in before.stdout
     assert "  skip  grants        not checked: role fails\n" in before.stdout
     assert "a node of CPU_X64_S holds the job: cpu 1 (main) = 1 of 3; memory 2Gi (main) + 0.5Gi" in before.stdout
