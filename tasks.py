@@ -209,6 +209,42 @@ def board(c: Context, job: str = "", port: int = 8700, open: bool = False) -> No
     step.board(project(c), job, port, open)
 
 
+@task(
+    help={
+        "job": JOB,
+        "cron": "run it by the clock: minute, hour, day, month, weekday, such as '0 3 * * *'",
+        "zone": "the clock's time zone, such as Europe/Zurich",
+        "timeout": "end a run after so long, such as 8h (default: the most that Snowflake gives, 7 days)",
+        "suspend": "let the schedule rest",
+        "resume": "go on with it",
+        "drop": "remove it; its runs stay",
+        "now": "run it once, now",
+        "json": JSON,
+    }
+)
+def schedule(
+    c: Context,
+    job: str = "",
+    cron: str = "",
+    zone: str = "UTC",
+    timeout: str = "",
+    suspend: bool = False,
+    resume: bool = False,
+    drop: bool = False,
+    now: bool = False,
+    json: bool = False,
+) -> None:
+    """Run a job by the clock; without options, list what runs so.
+
+    --cron makes a Snowflake task that runs the job as it is now, image and specification pinned; inv jobs lists each of
+    its runs. The task waits for the job and ends as it does. Say it again to change the time or the job.
+    """
+    from spcs.steps import schedule as step
+
+    wanted = step.Wanted(cron, zone, timeout, suspend, resume, drop, now)
+    step.schedule(project(c), job, wanted, json)
+
+
 @task(help={"only": "startup, image, logs, training or gpu (default: all but gpu)"})
 def bench(c: Context, only: str = "") -> None:
     """Run the benchmarks: NAME VALUE BAR ok|short, a figure a line.
@@ -222,6 +258,6 @@ def bench(c: Context, only: str = "") -> None:
 
 
 before = (doctor, setup, teardown, data, lock, new, render, build, push, images, login)
-after = (run, status, jobs, logs, wait, cancel, diff, fetch, report, board, pool, prune, bench)
+after = (run, status, jobs, logs, wait, cancel, diff, fetch, report, board, schedule, pool, prune, bench)
 ns = Collection(*before, *after)
 ns.add_collection(local_tasks.collection)

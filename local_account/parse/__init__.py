@@ -17,6 +17,7 @@ from local_account.parse import (
     show,
     stages,
     tables,
+    tasks,
     users,
 )
 from local_account.parse.tokens import Tokens
@@ -24,7 +25,7 @@ from local_account.parse.tokens import Tokens
 Parser = Callable[[Tokens], Any]
 
 PARSERS: dict[tuple[str, ...], Parser] = {}
-for _family in (functions, grants, images, objects, pools, services, session, show, stages, tables, users):
+for _family in (functions, grants, images, objects, pools, services, session, show, stages, tables, tasks, users):
     PARSERS.update(_family.PARSERS)
 
 

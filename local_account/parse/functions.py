@@ -11,6 +11,7 @@ from local_account.parse.names import Name
 from local_account.parse.scanner import Kind
 from local_account.parse.service_logs import recorded_logs
 from local_account.parse.tables import Query
+from local_account.parse.tasks import task_history
 from local_account.parse.tokens import Tokens, Value
 
 
@@ -33,7 +34,7 @@ class ResultScan:
 
 def _select(tokens: Tokens) -> object:
     start = tokens.index
-    for attempt in (_function, _result_scan, recorded_logs, select_events):
+    for attempt in (_function, _result_scan, recorded_logs, select_events, task_history):
         try:
             return attempt(tokens)
         except (SqlError, ValueError):

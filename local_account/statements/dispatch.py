@@ -26,6 +26,7 @@ from local_account.statements import (
     show,
     stages,
     tables,
+    tasks,
     users,
 )
 from local_account.statements.result import Result
@@ -47,6 +48,7 @@ for _family in (
     show,
     stages,
     tables,
+    tasks,
     users,
 ):
     HANDLERS.update(_family.HANDLERS)

@@ -91,8 +91,9 @@ def execute_job(
     name: str,
     *,
     pool: str,
-    stage: str,
-    spec_file: str,
+    stage: str = "",
+    spec_file: str = "",
+    spec: str = "",
     query_warehouse: str | None = None,
     replicas: int | None = None,
     external_access_integrations: Sequence[str] = (),
@@ -100,9 +101,10 @@ def execute_job(
 ) -> str:
     """Submit a job whose specification is `spec_file` at `stage`, a stage or a folder of one (`@db.schema.stage/dir`).
 
-    The statement returns once the job is accepted. The specification comes last, as Snowflake's usage notes say, and
-    its folder stands in SPECIFICATION_FILE: FROM is documented for a bare stage only. Without `replicas` the clause is
-    left out, and with it SNOWFLAKE_JOBS_COUNT and SNOWFLAKE_JOB_INDEX in the containers.
+    The statement returns once the job is accepted; with the text `spec` instead of a file, once the job has ended. The
+    specification comes last, as Snowflake's usage notes say, and its folder stands in SPECIFICATION_FILE: FROM is
+    documented for a bare stage only. Without `replicas` the clause is left out, and with it SNOWFLAKE_JOBS_COUNT and
+    SNOWFLAKE_JOB_INDEX in the containers.
     """
     root, _, folder = stage.partition("/")
     # Integration names in this clause are case-sensitive.
@@ -111,13 +113,13 @@ def execute_job(
         "EXECUTE JOB SERVICE",
         f"  IN COMPUTE POOL {plain(pool)}",
         f"  NAME = {plain(name)}",
-        "  ASYNC = TRUE",
+        "" if spec else "  ASYNC = TRUE",
         f"  REPLICAS = {replicas}" if replicas is not None else "",
         f"  QUERY_WAREHOUSE = {identifier(query_warehouse)}" if query_warehouse else "",
         f"  EXTERNAL_ACCESS_INTEGRATIONS = ({integrations})" if integrations else "",
         f"  COMMENT = {literal(comment)}" if comment else "",
-        f"  FROM {location(root)}",
-        f"  SPECIFICATION_FILE = {literal('/'.join(part for part in (folder.strip('/'), spec_file) if part))}",
+        f"  FROM SPECIFICATION {literal(spec)}" if spec else f"  FROM {location(root)}",
+        "" if spec else f"  SPECIFICATION_FILE = {literal('/'.join(p for p in (folder.strip('/'), spec_file) if p))}",
     ]
     return "\n".join(clause for clause in clauses if clause)
 

@@ -127,6 +127,41 @@ def test_a_hook_is_told_how_a_run_ended(desk: Project, trained: tuple[str, str])
     assert "hooks/run-done ended with exit code 7" in told.stderr
 
 
+def test_a_schedule_is_made_listed_run_and_dropped(desk: Project) -> None:
+    for words in (
+        ("--cron", "0 3 * *"),
+        ("--cron", "0 3 * * *", "--drop"),
+        ("--cron", "0 3 * * *", "--timeout", "soon"),
+    ):
+        wrong = desk.inv("schedule", *words)
+        assert (wrong.code, "fix: " in wrong.stderr) == (2, True), wrong
+    plan = desk.inv("--dry", "schedule", "--cron", "0 3 * * *")
+    assert "CREATE OR REPLACE TASK TRAINING_DB.TRAINING.TRAIN_SCHEDULE" in plan.stdout
+    assert "no schedules" in desk.inv("schedule").stderr
+    made = desk.inv("schedule", "--cron", "0 3 * * *", env={"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 40}"})
+    assert made.code == 0, made
+    assert desk.inv("schedule", "--now").code == 0
+
+    def listed() -> Any:
+        return json.loads(desk.inv("schedule", "--json").stdout)
+
+    while listed()["last"] in ("", "executing"):  # every look is a whole command
+        pass
+    found = listed()
+    assert (found["job"], found["schedule"], found["state"], found["last"]) == (
+        "train",
+        "0 3 * * * UTC",
+        "started",
+        "succeeded",
+    )
+    newest = json.loads(desk.inv("jobs", "--last", "1", "--json").stdout)
+    assert (newest["state"], newest["job"], newest["metrics"]["steps"]) == ("DONE", "train", 40)
+    assert desk.inv("schedule", "--suspend").code == 0
+    assert listed()["state"] == "suspended"
+    assert desk.inv("schedule", "--drop").code == 0
+    assert "no schedules" in desk.inv("schedule").stderr
+
+
 def test_the_receipts_may_be_deleted(desk: Project) -> None:
     kept = {receipt: receipt.read_bytes() for receipt in (desk.root / ".spcs" / "images").glob("*.json")}
     for receipt in kept:
