@@ -144,12 +144,14 @@ class Connections:
             transaction = self._open.pop(session_id, None)
         if transaction is None:
             return
-        try:
-            with errors():
-                transaction.cursor.execute(verb)
-        finally:
-            transaction.cursor.close()
-            self._writer.release(session_id)
+        # DuckDB refuses a cursor that is in use. A statement that was canceled just now may still be on its way out.
+        with self._writer.between_statements(session_id):
+            try:
+                with errors():
+                    transaction.cursor.execute(verb)
+            finally:
+                transaction.cursor.close()
+                self._writer.release(session_id)
 
     def _wait(self) -> None:
         """Called while a statement waits for the writer lock."""

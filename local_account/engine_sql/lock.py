@@ -36,11 +36,17 @@ class WriterLock:
                 self._condition.notify_all()
 
     @contextmanager
-    def held_by(self, session_id: int, check: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock for one statement of a session."""
+    def between_statements(self, session_id: int) -> Iterator[None]:
+        """Wait for the statement of the session that holds the lock, and let it have no other meanwhile."""
         with self._condition:
             statement = self._statements.setdefault(session_id, threading.RLock())
         with statement:
+            yield
+
+    @contextmanager
+    def held_by(self, session_id: int, check: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock for one statement of a session."""
+        with self.between_statements(session_id):
             self.acquire(session_id, check)
             try:
                 yield

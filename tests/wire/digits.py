@@ -16,7 +16,6 @@ from tests.wire.desk import Desk, desk
 DIGITS = support.REPO / "data" / "digits.parquet"
 COLUMNS = ", ".join(f"{name} NUMBER(38,0) NOT NULL" for name in ("ROW_ID", "LABEL", *(f"PIXEL_{i}" for i in range(64))))
 SETUP = f"""
-CREATE WAREHOUSE WH;
 USE WAREHOUSE WH;
 CREATE TABLE DB.S.DIGITS ({COLUMNS});
 COPY INTO DB.S.DIGITS FROM @DB.S.RUNS/data/digits.parquet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,6 +77,30 @@ def test_a_statement_that_waits_for_the_writer_can_be_canceled(
     assert waiting.error is not None
     assert waiting.error.errno == 604
     opened.rollback(1)
+
+
+def test_a_transaction_ends_after_the_statement_in_it(
+    opened: Connections, run: Callable[[Callable[[], None]], Query]
+) -> None:
+    """Also after one that was canceled a moment ago: a session leaves, and what runs in its transaction with it."""
+    begun = threading.Event()
+
+    def endless() -> None:
+        with opened.writing(Session(1, "U", "R")) as cursor:
+            begun.set()
+            cursor.execute("INSERT INTO t SELECT a.range::INT FROM range(100000000) a, range(100000) b")
+
+    for _ in range(5):
+        begun.clear()
+        run(lambda: opened.begin(1)).done.result(10)
+        query = run(endless)
+        assert begun.wait(10)
+        assert query.cancel()
+        opened.rollback(1)
+        query.done.result(60)
+    insert_of_another = run(lambda: insert(opened, 2))
+    insert_of_another.done.result(10)
+    assert insert_of_another.error is None
 
 
 def test_what_does_not_fit_into_memory_is_an_error_in_plain_words(
