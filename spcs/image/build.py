@@ -131,9 +131,9 @@ def _planned(made: Build, engine: Engine, receipt: Receipt, say: Say) -> Receipt
 def _build(made: Build, engine: Engine, receipt: Receipt, say: Say) -> Receipt:
     started = time.monotonic()
     say(f"building {_short(receipt)} {_how(engine)}")
-    with _one_at_a_time(made.context):
-        # Another command may have built it while this one waited.
-        image_id = engine.find(receipt.ref)
+    with _one_at_a_time(made.context) as waited:
+        # Another command may have built it meanwhile.
+        image_id = engine.find(receipt.ref) if waited else None
         try:
             image_id = image_id or engine.build(made, say)
         except EngineFailed as failed:
@@ -273,9 +273,14 @@ def _how(engine: Engine) -> str:
 
 
 @contextmanager
-def _one_at_a_time(context: Path) -> Iterator[None]:
-    """Two commands must not stage their files in one folder."""
+def _one_at_a_time(context: Path) -> Iterator[bool]:
+    """Two commands must not stage their files in one folder; gives whether there was another to wait for."""
     context.parent.mkdir(parents=True, exist_ok=True)
     with context.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            waited = False
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            waited = True
+        yield waited

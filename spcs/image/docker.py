@@ -49,6 +49,7 @@ class ContainerEngine:
     def __init__(self, client: Client, logins: Folder) -> None:
         self.client = client
         self.logins = logins
+        self._here: dict[str, str] = {}  # images by their names: what this process has seen or made stays
 
     @property
     def name(self) -> str:
@@ -69,8 +70,11 @@ class ContainerEngine:
         return "buildkit" if _major(self.client.version) < 23 else "legacy"
 
     def find(self, ref: str) -> str | None:
-        found = ask([self.client.program, "image", "inspect", "--format", "{{.Id}}", ref])
-        return found.out.strip() if found.code == 0 else None
+        if ref not in self._here:
+            found = ask([self.client.program, "image", "inspect", "--format", "{{.Id}}", ref])
+            if found.code == 0:
+                self._here[ref] = found.out.strip()
+        return self._here.get(ref)
 
     def find_alike(self, inputs: str) -> tuple[str, str] | None:
         argv = [self.client.program, "image", "ls", "--no-trunc", "--filter", f"label={INPUTS_LABEL}={inputs}"]

@@ -132,3 +132,30 @@ def test_login_needs_no_engine_that_reaches_the_registry(desktop: Desk) -> None:
     kept = json.loads((desktop.state / "docker" / "config.json").read_text())["auths"][desktop.served.host]
     assert kept["auth"]
     Registry(desktop.served.host, Credentials("0sessiontoken", desktop.served.door.token())).check()
+
+
+HELPER = "#!/bin/sh\necho \"$0 $*\" >> '{calls}'\ncat > /dev/null\nexit 1\n"
+
+
+def test_no_key_store_of_the_user_is_asked_or_told(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = tmp_path / "calls"
+    for name in ("pass", *(f"docker-credential-{store}" for store in ("pass", "secretservice", "desktop", "mine"))):
+        (tmp_path / "bin" / name).write_text(HELPER.format(calls=calls))
+        (tmp_path / "bin" / name).chmod(0o755)
+    users = tmp_path / "users"
+    users.mkdir()
+    settings = {"credsStore": "desktop", "credHelpers": {desk.served.host: "mine"}}
+    (users / "config.json").write_text(json.dumps(settings))
+    new_layer(desk)
+    desk.build()  # in the user's own configuration: the base may need the user's login
+    calls.unlink(missing_ok=True)
+    monkeypatch.setenv("DOCKER_CONFIG", str(users))
+
+    login(desk.engine, desk.served.host, desk.served.door.token)
+    assert desk.push().changed
+
+    assert not calls.exists()
+    assert json.loads((users / "config.json").read_text()) == settings
+    ours = json.loads((desk.state / "docker" / "config.json").read_text())
+    assert ours["auths"][desk.served.host]["auth"]
+    assert "credsStore" not in ours

@@ -38,6 +38,7 @@ pathlib.Path(os.environ['MOUNT_PATH'], 'result.txt').write_text('made by podman'
 print('last words', flush=True)
 sys.exit(3)
 """
+USERS_LOGINS = '{"auths": {}, "credHelpers": {"example.com": "mine"}}'
 # It ends by itself far above its limit: where that has no effect, it must not take the whole machine's memory.
 HUNGRY = "held = [bytearray(8 << 20) for _ in range(64)]\n"
 
@@ -46,7 +47,9 @@ HUNGRY = "held = [bytearray(8 << 20) for _ in range(64)]\n"
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project on a machine whose only container engine is podman, set up. Its images are removed at the end."""
     folder = tmp_path_factory.mktemp("podman")
+    (folder / "users.json").write_text(USERS_LOGINS)
     env = {"SPCS_LOCAL_ROOT": str(folder / "account"), "SNOWFLAKE_HOME": str(folder), "PATH": without_docker(folder)}
+    env["REGISTRY_AUTH_FILE"] = str(folder / "users.json")
     made = Project(support.copy_project(folder / "project"), {**env, **support.MACHINES_SETTINGS})
     made.write("ends.py", ENDS)
     made.write("hungry.py", HUNGRY)
@@ -106,6 +109,13 @@ def test_a_container_that_exits_3_gives_its_code_and_last_lines(ended: Outcome) 
     for text in ("exit code 3", "the last 2 log lines:", "last words", "fix: "):
         assert text in ended.stderr, ended
     assert "user 1000 account 200" in ended.stdout
+
+
+def test_each_layer_that_went_over_has_a_line_and_the_users_logins_stay_as_they_were(
+    machine: Project, ended: Outcome
+) -> None:
+    assert re.search(r"^layer [0-9a-f]{12}: \S+ .?B sent in ", ended.stderr, re.MULTILINE), ended
+    assert Path(machine.env["REGISTRY_AUTH_FILE"]).read_text() == USERS_LOGINS
 
 
 def test_it_ran_from_the_image_that_was_pushed_pulled_by_digest(machine: Project, ended: Outcome) -> None:

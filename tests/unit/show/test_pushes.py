@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
+from spcs.image.commands import follow_display
 from spcs.image.progress import Layer
 from spcs.show.pushes import Lines, amount, push_meter, rate
 
@@ -50,3 +54,25 @@ def test_amounts_are_short() -> None:
         "all", "999 B", "1.0 kB", "336.9 MB", "2741.0 GB",
     ]  # fmt: skip
     assert rate(1000, 0.01) == rate(0, 5) == ""
+
+
+BARS = """
+from spcs.image.progress import Layer
+from spcs.show.console import say
+from spcs.show.pushes import push_meter
+with push_meter() as watch:
+    watch(Layer("bbb", "there"))
+    watch(Layer("aaa", "sending", 0, 60_000_000))
+    watch(Layer("aaa", "sending", 30_000_000, 60_000_000))
+    say("the registry dropped")
+    watch(Layer("aaa", "sent", 60_000_000, 60_000_000))
+"""
+
+
+def test_terminal_shows_a_bar_a_layer_with_bytes_and_rate_and_what_is_said_above_it() -> None:
+    shown: list[str] = []
+    answer = follow_display([sys.executable, "-c", BARS], lambda line: bool(shown.append(line)))  # type: ignore[func-returns-value]
+    assert answer.code == 0, answer.error
+    assert "the registry dropped" in shown
+    assert re.fullmatch(r"layer aaa \S+ 60\.0/60\.0 MB \S+ \S+/s", shown[-1]), shown[-1]
+    assert not [line for line in shown if "bbb" in line]
