@@ -21,7 +21,7 @@ SETTINGS = "invoke.yaml"
 TEMPLATE = """\
 {% extends "templates/spec.yaml.j2" %} {# Take the comment marks off both ends of a block to use it, then inv render. #}
 {# {% block container %}
-    secrets: [{snowflakeSecret: DB.SCHEMA.NAME, envVarName: TOKEN, secretKeyRef: secret_string}]
+    livenessProbe: {port: 8000, path: /alive}
 {% endblock %} #}
 {# {% block sidecars %}
   - {name: side, image: {{ image | tojson }}, command: [python, side.py]}
@@ -36,6 +36,8 @@ _ENTRY = """\
   args: [--data, {table}]    # for app/; for a script of your own: command: [python, {name}.py]
   # resources: {{requests: {{cpu: "1", memory: 2Gi}}, limits: {{cpu: "2", memory: 4Gi}}}}
   # compute_pool: {{name: {upper}_POOL, instance_family: GPU_NV_S}}    # and gpu: 1 in requests and limits
+  # network: [huggingface.co]    # the hosts outside that it may reach; inv setup makes what that takes
+  # secrets: [{{name: HUB_TOKEN, env: HF_TOKEN}}]    # inv setup asks for the value
 """
 _FLOW_ENTRY = "{key}: {{template: {template}, args: [--data, {table}]}}"
 

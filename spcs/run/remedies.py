@@ -206,14 +206,14 @@ LOG = (
             "HTTPSConnectionPool(host='{host}', port=…): Max retries exceeded",
         ),
         "the container does not reach {host}: a job reaches nothing outside Snowflake unless an integration lets it",
-        "name an integration for {host} in jobs.{job}.external_access_integrations (docs/your_own_job.md), or bring "
-        "what it loads along in the image or on the stage",
+        "name {host} in jobs.{job}.network, then inv setup --job {job}, or bring what it loads along in the image or "
+        "on the stage",
     ),
     Known(
         ("Temporary failure in name resolution", "Name or service not known", "Network is unreachable"),
         "the container does not reach a host: a job reaches nothing outside Snowflake unless an integration lets it",
-        "name an integration in jobs.{job}.external_access_integrations (docs/your_own_job.md), or bring what it loads "
-        "along in the image or on the stage",
+        "name that host in jobs.{job}.network, then inv setup --job {job}, or bring what it loads along in the image "
+        "or on the stage",
     ),
     # Many processes.
     Known(

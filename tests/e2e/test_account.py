@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pty
 import re
@@ -244,6 +245,10 @@ def test_a_job_gets_its_secret_and_its_hosts_and_both_are_taken_down(fresh: Proj
     assert done.code == 0, done
     assert logins(fresh) == before + 1, "a chain logs in once"
     assert f"digest {hashlib.sha256(value.encode()).hexdigest()}" in done.stdout + done.stderr
+
+    looked = [json.loads(line) for line in fresh.inv("doctor", "--job", "hub", "--json").stdout.splitlines()]
+    found = {each["check"]: each["status"] for each in looked if "check" in each}
+    assert [found[check] for check in ("grants", "secrets", "integrations")] == ["ok"] * 3, looked
 
     fresh.edit("invoke.yaml", "network: [huggingface.co]", "network: [huggingface.co, example.org]")
     differs = fresh.inv("setup", "--job", "hub")

@@ -139,7 +139,7 @@ def test_a_job_of_another_file_is_not_copied() -> None:
         add(BLOCK, like="elsewhere")
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3], ids=["none", "secrets", "sidecar", "endpoint"])
+@pytest.mark.parametrize("number", [0, 1, 2, 3], ids=["none", "probe", "sidecar", "endpoint"])
 def test_every_block_of_the_template_works_once_it_is_used(tmp_path: Path, number: int) -> None:
     assert 5 <= len(scaffold.TEMPLATE.splitlines()) <= 10
     (tmp_path / "templates").mkdir()
@@ -153,5 +153,5 @@ def test_every_block_of_the_template_works_once_it_is_used(tmp_path: Path, numbe
         tmp_path, Settings(), "mine", Job(template="mine.j2"), image="/d/s/r/i:1", output="@DB.S.RUNS/runs/x/output/"
     )
     spec = yaml.safe_load(made)["spec"]
-    found = ["secrets" in spec["containers"][0], len(spec["containers"]) == 2, "endpoints" in spec]
+    found = ["livenessProbe" in spec["containers"][0], len(spec["containers"]) == 2, "endpoints" in spec]
     assert found == [number == 1, number == 2, number == 3]
