@@ -16,7 +16,7 @@ from pathlib import Path
 
 from spcs.account import Account, resolve
 from spcs.image.credentials import Credentials
-from spcs.image.oci import CONFIG_TYPE, Blob
+from spcs.image.layout import CONFIG_TYPE, Blob
 from spcs.image.registry import OCI_MANIFEST, Registry
 from spcs.run import names
 from spcs.run.model import Run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -35,12 +36,14 @@ class Tally:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._last: dict[str, Layer] = {}
+        self._lock = threading.Lock()  # several layers may be under way
 
     def __call__(self, layer: Layer) -> None:
-        before = self._last.get(layer.name)
-        self._last[layer.name] = layer
-        if before != layer:
-            self._watch(layer)
+        with self._lock:
+            before = self._last.get(layer.name)
+            self._last[layer.name] = layer
+            if before != layer:
+                self._watch(layer)
 
     def __str__(self) -> str:
         """`1 of 9 layers sent`; empty if nothing was heard of."""

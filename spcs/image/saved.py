@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from spcs.image.oci import CONFIG_TYPE, Blob
+from spcs.image.layout import CONFIG_TYPE, Blob
 from spcs.image.progress import Layer, Watch, short
 from spcs.image.registry import OCI_MANIFEST, Reference, Registry
 from spcs.image.transport import Source
