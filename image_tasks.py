@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from spcs.project import Project
 
 JOB = "which entry of `jobs:` in invoke.yaml (default: the setting `job`)"
+ENGINE = "auto, docker, podman, wheels (no engine, a whole image) or none (default: image.engine)"
 JSON = "print one JSON object a line on stdout"
 
 
@@ -39,26 +40,29 @@ def lock(c: Context, check: bool = False, upgrade: str = "") -> None:
     step.check(project(c), upgrade) if check else step.lock(project(c), upgrade)
 
 
-@task(help={"job": JOB})
-def build(c: Context, job: str = "") -> None:
+@task(help={"job": JOB, "engine": ENGINE})
+def build(c: Context, job: str = "", engine: str = "") -> None:
     """Build the job's image.
 
     Its tag is a hash of what goes in, so an image that is there already is not built again.
+
+    --engine wheels needs no Docker or Podman: the image is put together from its base, the locked packages and your
+    code, on any machine and for any pool. Said once in a chain, it holds for all of it.
     """
     from spcs.steps import image
 
-    image.build(project(c), job)
+    image.build(project(c), job, engine)
 
 
-@task(help={"job": JOB})
-def push(c: Context, job: str = "") -> None:
+@task(help={"job": JOB, "engine": ENGINE})
+def push(c: Context, job: str = "", engine: str = "") -> None:
     """Push the job's image to the account's repository.
 
     Layers that are there already are not sent again; an image that is there costs one request.
     """
     from spcs.steps import image
 
-    image.push(project(c), job)
+    image.push(project(c), job, engine)
 
 
 @task(help={"json": JSON})

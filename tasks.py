@@ -128,6 +128,7 @@ def render(c: Context, job: str = "", diff: bool = False) -> None:
         "like": "an earlier run, to do the same again: its image, its specification",
         "set": "key=value: a setting of the job or an option of its program, for this run; key=a,b makes a sweep",
         "best": "the metric by which a sweep's runs are compared: loss, or f1:max (default: the loss)",
+        "engine": "as that of build and push, to end a chain with it",
     },
     iterable=["set"],
 )
@@ -141,6 +142,7 @@ def run(
     resume: str = "",
     like: str = "",
     best: str = "",
+    engine: str = "",
 ) -> None:
     """Run the job and follow it to its verdict.
 
@@ -153,6 +155,7 @@ def run(
     from spcs.steps import follow as after
     from spcs.steps import run as step
 
+    project(c).use_engine(engine)
     step.run(project(c), step.Start(job, resume, like, tuple(set), best), after.stay(follow, detach, timeout))
 
 

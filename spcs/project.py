@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ from invoke.config import Config
 
 from spcs import local, words
 from spcs.config import ComputePool, Job, Settings, job_named, load
-from spcs.errors import NotReady, SettingsProblem
+from spcs.config.model import EngineSetting
+from spcs.errors import NotReady, SettingsProblem, did_you_mean
 from spcs.show.console import plan, say
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Project:
         self.dry = dry
         self._has_started_local = False
         self._is_entered = False
+        self._engine: EngineSetting = settings.image.engine
 
     @property
     def receipts(self) -> Path:
@@ -60,15 +63,27 @@ class Project:
         """The packages that the job's image is about: its own, or the project's."""
         return self.settings.pins if job.pins is None else job.pins
 
+    def use_engine(self, setting: str) -> None:
+        """Build with the engine that a command names, in place of `image.engine`; raises SettingsProblem."""
+        if setting and setting not in (known := typing.get_args(EngineSetting)):
+            fix = did_you_mean(setting, known) or f"choose from {', '.join(known)}"
+            raise SettingsProblem(f"there is no engine '{setting}'", fix=fix)
+        if setting and setting != self._engine:
+            self._engine = typing.cast(EngineSetting, setting)
+            self.__dict__.pop("engine", None)
+
     @cached_property
     def engine(self) -> Engine:
         """What builds images on this machine; said once, with its reason."""
         from spcs.image import detect
 
-        setting = self.settings.image.engine
+        setting = self._engine
         # An image must suit what the account runs: an engine may have been started, or stopped, since.
-        running = local.running(self.root) if self.is_local and setting == "auto" else None
-        if running:
+        running = local.running(self.root) if self.is_local and setting in ("auto", "wheels") else None
+        if running and setting == "wheels":
+            _needs_containers(running)
+            running = None  # it does not decide
+        elif running:
             setting = local.ENGINES[running["runtime"]]
         engine = detect(setting, self.receipts, local_account=self.is_local)
         if not self._has_started_local:  # which has said it
@@ -137,18 +152,30 @@ class Project:
 
     def start_local(self) -> Mapping[str, Any]:
         """Start the local account and say in one line how it runs containers."""
-        server = local.up(self.root, self.settings.image.engine)
+        server = local.up(self.root, self._engine)
         self._has_started_local = True
         say(f"local account: http://{server['host']}:{server['port']}; {self._runtime(server)}")
+        if self._engine == "wheels":
+            _needs_containers(server)
         return server
 
     def _runtime(self, server: Mapping[str, Any]) -> str:
         """How the local account runs a job, in few words; `inv local.status` has all of them."""
         if server["runtime"] != "process":
             return str(server["reason"])
-        asked = self.settings.image.engine == "none" or "asked for" in server["reason"]
+        asked = self._engine == "none" or "asked for" in server["reason"]
         why = "as was asked for," if asked else "no Docker or Podman answers here, so"
         return f"{why} the job runs as a plain Python process"
+
+
+def _needs_containers(running: Mapping[str, Any]) -> None:
+    """Refuse a whole image where the local account has nothing to run it with."""
+    if running["runtime"] == "process":
+        raise NotReady(
+            "the local account runs no whole images here",
+            why=f"engine wheels makes one without a container engine, but to run it takes one; {running['reason']}",
+            fix="leave out --engine wheels (or set image.engine: auto): the job then runs as a plain Python process",
+        )
 
 
 def open_project(config: Config, task_file: str) -> Project:

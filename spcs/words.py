@@ -3,8 +3,8 @@
 Invoke 3.0.3 gives no hint for an unknown task (and leaves with 1, where wrong words are 2 here), takes the value of an
 option that has none for a task, leaves with 1 on Ctrl-C, and casts `INVOKE_*` by guesswork. It has no way to take any
 number of words, as the names of runs. `smooth()` wraps some of its methods and takes our variables out of the
-environment it reads; `tests/unit/test_words.py` holds each against the installed Invoke. A chain is about one job, so
-`--job` said once holds for every task in it.
+environment it reads; `tests/unit/test_words.py` holds each against the installed Invoke. A chain is about one job and
+one image, so `--job` or `--engine` said once holds for every task in it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def _with_hint(parse_tasks: Callable[[Program], None]) -> Callable[[Program], No
     def parse(program: Program) -> None:
         _name_runs(program)
         _told(parse_tasks)(program)
-        _one_job(program)
+        for option in ("job", "engine"):
+            _said_once(program, option)
 
     return parse
 
@@ -112,13 +113,13 @@ def _no_value(program: Program, flag: str) -> SettingsProblem:
     return SettingsProblem(f"the option '{flag}' takes no value", fix=f"write {flag}" + (f", or {off}" if off else ""))
 
 
-def _one_job(program: Program) -> None:
-    """`--job NAME` said once in a chain holds for all of it: `inv build push run --job NAME` is about one job."""
-    jobs = [task.args["job"] for task in program.tasks if "job" in task.args]
-    said = {job.value for job in jobs if job.got_value}
+def _said_once(program: Program, option: str) -> None:
+    """An option said once in a chain holds for all of it: `inv build push run --job NAME` is about one job."""
+    found = [task.args[option] for task in program.tasks if option in task.args]
+    said = {argument.value for argument in found if argument.got_value}
     if len(said) == 1:
-        for job in jobs:
-            job.value = next(iter(said))
+        for argument in found:
+            argument.value = next(iter(said))
 
 
 def _interruptible(execute: Callable[[Program], None]) -> Callable[[Program], None]:

@@ -130,11 +130,12 @@ class Door:
 
 @dataclass
 class Served:
-    """A registry that answers at `host`; `seen` are its requests as `METHOD /path`."""
+    """A registry that answers at `host`; `seen` are its requests as `METHOD /path`, `blobs` is where it keeps them."""
 
     host: str
     door: Door
     seen: list[str]
+    blobs: Path
 
     @property
     def repository_url(self) -> str:
@@ -155,7 +156,7 @@ def registry(folder: Path) -> Iterator[Served]:
         await app(scope, receive, send)
 
     with serve(noting) as host:
-        yield Served(host, door, seen)
+        yield Served(host, door, seen, folder / "blobs")
 
 
 @contextmanager

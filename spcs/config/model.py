@@ -13,7 +13,7 @@ from typing import Literal, NewType
 LogLevel = Literal["INFO", "ERROR", "NONE"]
 EventLevel = Literal["INFO", "ERROR"]
 SecretKey = Literal["secret_string", "username", "password", "access_token"]
-EngineSetting = Literal["auto", "docker", "podman", "none"]
+EngineSetting = Literal["auto", "docker", "podman", "wheels", "none"]
 VolumeSource = Literal["memory", "local", "stage"]
 Version = NewType("Version", str)
 """An exact version. Text only: YAML reads a bare 2.10 as the number 2.1."""

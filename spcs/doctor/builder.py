@@ -7,8 +7,8 @@ from spcs.doctor.model import Check, Finding, Ground, ok, warn
 
 def look(ground: Ground) -> Finding:
     engine = ground.engine()
-    if engine.kind == "process":
-        return ok(f"none is needed: the image is an {engine.builder}")
+    if engine.builder == "none":
+        return ok("none is needed: Python alone puts the image together")
     if engine.builder == "legacy":
         return warn(
             f"{engine.name} has the legacy builder only: no cache of downloads, and all files are sent at every build",

@@ -21,7 +21,8 @@ def look(ground: Ground) -> Finding:
     engine = ground.engine()
     folders = {"this project": ground.root} | _engines_own(engine)
     free = {name: shutil.disk_usage(path).free / GIB for name, path in folders.items()}
-    return judge(free, wanted(engine.kind, ground.pool.instance_family), prune=f"{engine.name} image prune")
+    prune = f"{engine.name} image prune" if isinstance(engine, ContainerEngine) else "rm -r .spcs"
+    return judge(free, wanted(engine.kind, ground.pool.instance_family), prune=prune)
 
 
 def wanted(kind: str, instance_family: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
 
+NEEDS_NONE = "set image.engine: wheels in invoke.yaml, which needs no engine"
 INSTALL = "install Docker (https://docs.docker.com/engine/install/) or Podman (https://podman.io)"
 
 
@@ -13,7 +14,7 @@ def look(ground: Ground) -> Finding:
     if engine.kind != "process":
         return ok(reason)
     if not ground.is_local:
-        return fail(f"{reason}: a real account cannot run such an image", f"{INSTALL}, and remove image.engine: none")
+        return fail(f"{reason}: a real account cannot run such an image", f"{NEEDS_NONE}, or {INSTALL}")
     if ground.settings.image.engine == "none":
         return ok(reason)
     return warn(reason, f"{INSTALL}, or start it, then inv local.down; without one, jobs run as processes")

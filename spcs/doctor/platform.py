@@ -18,6 +18,8 @@ def look(ground: Ground) -> Finding:
     here = ARCHITECTURES.get(platform.machine().lower(), platform.machine())
     if engine.kind == "process":
         return ok("without an engine the program runs with this machine's own Python, whatever its processor")
+    if engine.builder == "none":
+        return ok(f"the image is for linux/{wanted}, as {ground.pool.instance_family} needs; nothing of it runs here")
     return judge(wanted, here, ground.pool.instance_family, engine.name, can_emulate=_can_emulate(wanted))
 
 

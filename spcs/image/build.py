@@ -268,8 +268,9 @@ def _short(receipt: Receipt) -> str:
 
 def _how(engine: Engine) -> str:
     """`with docker (legacy builder)`, or that there is no engine."""
-    with_engine = f"with {engine.name} ({engine.builder} builder)"
-    return with_engine if engine.kind == "container" else "without a container engine (your code only)"
+    if engine.builder == "none":
+        return f"without a container engine ({'your code only' if engine.kind == 'process' else engine.name})"
+    return f"with {engine.name} ({engine.builder} builder)"
 
 
 @contextmanager

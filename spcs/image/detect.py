@@ -1,4 +1,4 @@
-"""Which engine makes images on this machine: docker, podman, or, where neither is, nothing but Python."""
+"""Which engine makes images on this machine: docker, podman, or, where neither is or none is wanted, Python alone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from spcs.image.docker import ContainerEngine
 from spcs.image.engines import Client, Engine
 from spcs.image.oci import OciEngine
 
-Setting = Literal["auto", "docker", "podman", "none"]
+Setting = Literal["auto", "docker", "podman", "wheels", "none"]
 CLIENTS = ("docker", "podman")
 PROBE_SECONDS = 20
+INSTALL = "install Docker (https://docs.docker.com/engine/install/) or Podman (https://podman.io), then try again"
 WITHOUT = "the image holds your code only, and the job runs as a plain Python process"
 
 
@@ -28,6 +29,10 @@ def detect(setting: Setting, state: Path, *, local_account: bool) -> Engine:
     Raises NotReady when the engine asked for is missing or not running, and when a real account needs one.
     """
     logins = Folder(state / "docker")
+    if setting == "wheels":
+        from spcs.image.wheels.engine import WheelsEngine
+
+        return WheelsEngine(state, logins)
     if setting == "none":
         return OciEngine(state / "images", logins, f"no container engine (image.engine: none): {WITHOUT}")
     silent: dict[str, str] = {}
@@ -88,9 +93,10 @@ def _not_ready(setting: Setting, silent: dict[str, str]) -> NotReady:
     wanted = "docker or podman" if setting == "auto" else setting
     return NotReady(
         f"there is no container engine on this machine: {wanted} is not installed",
-        why="a real account runs images, and only a container engine can build one" if setting == "auto"
+        why="a real account runs whole images" if setting == "auto"
         else f"the settings ask for it (image.engine: {setting})",
-        fix="install Docker (https://docs.docker.com/engine/install/) or Podman (https://podman.io), then try again",
+        fix=f"inv build push --engine wheels, which needs none (image.engine: wheels to stay with it), or\n{INSTALL}"
+        if setting == "auto" else INSTALL,
     )  # fmt: skip
 
 

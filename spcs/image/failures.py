@@ -13,6 +13,11 @@ from spcs.image.registry import Reference, is_loopback
 BUILD = (
     Known(("no space left on device",), "the disk of the engine is full", "{engine} image prune"),
     Known(
+        ("invalid reference format",),
+        "{base} is not the name of an image in a registry; one that lies in a folder (oci:…) is read without an engine",
+        "inv build push --engine wheels, or name an image in image.base in invoke.yaml",
+    ),
+    Known(
         ("error getting credentials",),
         "the engine asks a key store for the login of the base image's registry, and has none that answers",
         "take credsStore and credHelpers out of ~/.docker/config.json",

@@ -187,7 +187,7 @@ class Registry:
             except urllib.error.HTTPError as error:
                 challenge = error.headers["WWW-Authenticate"] or ""
                 if not again or error.code != 401 or not self._fetch_bearer(challenge):
-                    raise _refusal(error) from error
+                    raise refusal(error) from error
         raise AssertionError  # the second time returns or raises
 
     def _request(
@@ -232,13 +232,13 @@ class Registry:
             return False
         except urllib.error.HTTPError as error:
             if error.code in transport.PASSING:
-                raise _refusal(error) from error
+                raise refusal(error) from error
             return False
         self._bearer = str(values.get("token") or values.get("access_token") or "")
         return bool(self._bearer)
 
 
-def _refusal(error: urllib.error.HTTPError) -> RegistryRefusal:
+def refusal(error: urllib.error.HTTPError) -> RegistryRefusal:
     asked = seconds_of(error.headers["Retry-After"])
     passes = error.code in transport.PASSING
     return RegistryRefusal(error.code, _words(error), passes=passes, retry_after=asked if passes else None)

@@ -53,9 +53,10 @@ def texts(project: Project, name: str, job: Job, plan: ImagePlan, run: str) -> M
     }
 
 
-def build(project: Project, job: str) -> Receipt:
+def build(project: Project, job: str, engine_name: str = "") -> Receipt:
     """Make the job's image unless it is there; says which, and with what engine."""
     name, entry = project.job(job)
+    project.use_engine(engine_name)
     engine = project.engine  # first: without one there is nothing to ask the account for
     plan = image_plan(project, entry)
     # Only an account that has been asked already gives a login here: a build needs none.
@@ -67,9 +68,10 @@ def build(project: Project, job: str) -> Receipt:
     return receipt
 
 
-def push(project: Project, job: str) -> Receipt:
+def push(project: Project, job: str, engine_name: str = "") -> Receipt:
     """Send the job's image unless the repository has it."""
     name, entry = project.job(job)
+    project.use_engine(engine_name)
     engine = project.engine
     with push_meter() as watch:
         receipt = push_image(

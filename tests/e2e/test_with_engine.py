@@ -10,6 +10,7 @@ import pytest
 
 from tests import support
 from tests.support import Outcome, Project
+from tests.wheels import save_base
 
 pytestmark = pytest.mark.engine
 
@@ -108,6 +109,22 @@ def test_an_edit_of_the_code_sends_one_layer(machine: Project, first: Outcome) -
     assert again.code == 0, again
     assert "(unchanged)" in again.stderr
     assert "already there" in again.stderr
+
+
+def test_an_image_without_an_engine_runs_the_same_job_with_the_same_result(machine: Project, first: Outcome) -> None:
+    save_base(support.clients()[0][0].path, support.base_image(), machine.root / "base")
+    machine.write("wheels.yaml", "image: {base: oci:base, engine: wheels, indexes: {cpu: [], gpu: []}}\n")
+    done = machine.inv("-f", "wheels.yaml", "build", "push", "run", timeout=900)
+    assert done.code == 0, done
+    assert "(image.engine: wheels)" in done.stderr
+    assert figures(done) == figures(first)
+
+
+def figures(done: Outcome) -> list[str]:
+    """What the training has come to: the same for the same seed and the same packages."""
+    found = re.findall(r"^ +(?:accuracy|loss|best_loss|best_step|rows) .*", done.stderr, re.MULTILINE)
+    assert len(found) == 5, done
+    return found
 
 
 def test_the_container_talks_to_the_account_with_connector_4(machine: Project, first: Outcome) -> None:

@@ -116,7 +116,13 @@ def test_a_real_account_without_an_engine(fresh: Project) -> None:
     Path(fresh.env["SNOWFLAKE_HOME"], "connections.toml").write_text('[work]\naccount = "a"\nuser = "u"\n')
     Path(fresh.env["SNOWFLAKE_HOME"], "connections.toml").chmod(0o600)
     done = fresh.inv("build", env={"INVOKE_CONNECTION": "work", "PATH": "/nowhere"})
-    refused(done, 3, "there is no container engine on this machine", "fix: install Docker")
+    refused(
+        done, 3, "there is no container engine on this machine", "fix: inv build push --engine wheels", "install Docker"
+    )
+
+
+def test_an_engine_that_nobody_knows(fresh: Project) -> None:
+    refused(fresh.inv("build", "--engine", "weels"), 2, "there is no engine 'weels'", "fix: did you mean 'wheels'?")
 
 
 @pytest.mark.parametrize("words", [["render"], ["--dry", "images"], ["--dry", "run"]], ids=" ".join)
@@ -222,3 +228,10 @@ def test_benchmarks_say_whether_they_keep_their_bar(fresh: Project) -> None:
     fresh.edit("benchmarks/startup.py", "1000", "0.01")
     refused(fresh.inv("bench", "--only", "startup"), 1, "benchmarks fell short: startup", "fix: inv bench")
     untouched(fresh)
+
+
+def test_a_whole_image_on_a_local_account_that_runs_none(fresh: Project) -> None:
+    assert fresh.inv("setup").code == 0
+    refused(
+        fresh.inv("build", "--engine", "wheels"), 3, "the local account runs no whole images here", "fix: leave out"
+    )

@@ -20,12 +20,12 @@ def build(c, steps=3):
     print(c.config.get("image"), sorted(environment), steps)
 
 @task
-def push(c, job=""):
-    print("push", job)
+def push(c, job="", engine=""):
+    print("push", job, *([engine] if engine else []))
 
 @task
-def run(c, job=""):
-    print("run", job)
+def run(c, job="", engine=""):
+    print("run", job, *([engine] if engine else []))
 
 @task(iterable=["run"])
 def report(c, run=None, open=False, output=""):
@@ -180,9 +180,10 @@ def test_our_variables_are_kept_from_invoke_and_its_own_are_not(folder: Path) ->
         (["push", "--job", "mine", "run"], "push mine\nrun mine\n"),
         (["push", "--job", "a", "run", "--job", "b"], "push a\nrun b\n"),
         (["push", "run"], "push \nrun \n"),
+        (["push", "--job", "a", "run", "--engine", "wheels"], "push a wheels\nrun a wheels\n"),
     ],
 )
-def test_a_job_named_once_holds_for_the_chain(folder: Path, words: list[str], said: str) -> None:
+def test_a_job_or_engine_named_once_holds_for_the_chain(folder: Path, words: list[str], said: str) -> None:
     assert inv(folder, *words).stdout == said
 
 

@@ -13,6 +13,7 @@ from spcs import venv
 from spcs.config import Settings
 from spcs.config.model import Image
 from spcs.doctor import Ground, NotChecked, builder, disk, engine, packages, platform, python
+from spcs.image import detect
 from tests.support import REPO
 from tests.unit.doctor.conftest import with_docker
 
@@ -78,6 +79,15 @@ def test_builder(ground: Make, tmp_path: Path, kind: str, status: str) -> None:
 
 def test_builder_without_an_engine(ground: Make) -> None:
     assert builder.look(ground()).status == "ok"
+
+
+def test_wheels_need_neither_engine_nor_builder_nor_processor(ground: Make, tmp_path: Path) -> None:
+    plan = ground().plan()
+    wheels = detect("wheels", tmp_path, local_account=False)
+    for architecture in ("amd64", "arm64"):
+        made = ground(settings=REAL, engine=wheels, plan=lambda a=architecture: replace(plan, platform=f"linux/{a}"))
+        assert [check.look(made).status for check in (engine, builder, platform)] == ["ok"] * 3
+        assert f"linux/{architecture}" in platform.look(made).message
 
 
 def test_disk(ground: Make) -> None:

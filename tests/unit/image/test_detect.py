@@ -86,6 +86,14 @@ def test_engine_none_is_obeyed_beside_a_running_docker(programs: Path, tmp_path:
     assert chosen("none", tmp_path).reason.startswith("no container engine (image.engine: none): ")
 
 
+@pytest.mark.parametrize("local_account", [True, False])
+def test_engine_wheels_is_obeyed_beside_a_running_docker(programs: Path, tmp_path: Path, local_account: bool) -> None:
+    put(programs, "docker", DOCKER)
+    engine = chosen("wheels", tmp_path, local_account)
+    assert (engine.name, engine.kind, engine.builder) == ("wheels", "container", "none")
+    assert engine.reason.startswith("no container engine (image.engine: wheels)")
+
+
 @pytest.mark.parametrize(("setting", "local_account"), [("docker", True), ("docker", False), ("auto", False)])
 def test_silent_engine_is_not_ready_and_says_how_to_start_it(
     programs: Path, tmp_path: Path, setting: Setting, local_account: bool, monkeypatch: pytest.MonkeyPatch
@@ -117,4 +125,5 @@ def test_missing_engine_is_not_ready_and_says_how_to_get_one(
         chosen(setting, tmp_path, local_account)
     assert caught.value.what == f"there is no container engine on this machine: {missing} is not installed"
     assert "https://docs.docker.com/engine/install/" in caught.value.fix
+    assert ("inv build push --engine wheels" in caught.value.fix) == (setting == "auto")
     assert caught.value.code == 3
