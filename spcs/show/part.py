@@ -166,9 +166,15 @@ def _place(story: Story) -> Rows:
         "made like": record.like,
         "part of the sweep": record.sweep,
         "ended": moment(story.end) if story.end and snapshot.state.final else "",
+        "cost": _cost(story),
         "outputs": run.output,
     }
     return tuple((name, text) for name, text in rows.items() if text)
+
+
+def _cost(story: Story) -> str:
+    end = story.record.end
+    return f"about {end.credits:.4g} credits" if end and end.credits is not None else ""
 
 
 def _container(status: ContainerStatus) -> str:

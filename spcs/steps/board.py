@@ -15,7 +15,7 @@ from spcs import render
 from spcs.board import Board, Page
 from spcs.errors import NotReady, Problem
 from spcs.project import Project
-from spcs.run import history, listing, names
+from spcs.run import listing, names
 from spcs.run.gather import Measured, Teller
 from spcs.run.listed import Listed
 from spcs.run.listing import Filter
@@ -24,6 +24,7 @@ from spcs.show.console import say, write
 from spcs.show.overview import overview
 from spcs.show.report import page
 from spcs.steps.jobs import cache, home
+from spcs.steps.report import completed
 
 SHOWN = 50
 SOON, LATER = 2.0, 10.0  # seconds between two looks: while something goes on, and while nothing does
@@ -152,8 +153,6 @@ class _Overview:
 
 
 def _told(project: Project, teller: Teller) -> tuple[str, bool]:
-    story = teller.tell()
-    if story.snapshot.state.final and story.snapshot.containers:
-        history.complete(project.account, project.root, story.verdict)
+    story = completed(project, teller.tell())
     text = render.page(project.root, RUN, {"page": page([story])})
     return text, not story.snapshot.state.final

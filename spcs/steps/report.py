@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from spcs import render
@@ -48,10 +49,14 @@ def report(project: Project, runs: Sequence[str], job: str, last: int, output: s
 
 def told(project: Project, run: Run) -> Story:
     """What is known of the run; how it ended is noted in its record on the way."""
-    story = gather.story(project.account, project.root, run)
-    if story.snapshot.containers:  # the account itself has seen the end
-        history.complete(project.account, project.root, story.verdict)
-    return story
+    return completed(project, gather.story(project.account, project.root, run))
+
+
+def completed(project: Project, story: Story) -> Story:
+    """The story with how the run ended in its record, which is noted there now if nobody has done so before."""
+    if not story.snapshot.containers:  # the account itself has not seen the end
+        return story
+    return replace(story, record=history.complete(project.account, project.root, story.verdict))
 
 
 def _wanted(project: Project, runs: Sequence[str], job: str, last: int) -> list[Run]:

@@ -1,5 +1,6 @@
 """The text of every statement."""
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ JOB = "TRAINING_DB.TRAINING.train_20261123_081500_bcdf"
         (sql.comment_on_table("T", "it's"), "COMMENT ON TABLE T IS 'it''s'"),
         (sql.count_rows("T"), "SELECT COUNT(*) AS row_count FROM T"),
         (sql.show_tables("T", "DB.S"), "SHOW TABLES LIKE 'T' IN SCHEMA DB.S"),
+        (
+            sql.measured(JOB, datetime(2026, 11, 23, 9, 15, tzinfo=timezone(timedelta(hours=1)))),
+            (
+                "SELECT TIMESTAMP, METRIC_NAME, VALUE, UNIT, INSTANCE_ID, CONTAINER_NAME"
+                f" FROM TABLE({JOB}!SPCS_GET_METRICS(START_TIME => '2026-11-23 08:15:00'::TIMESTAMP_NTZ))\n"
+                "  ORDER BY TIMESTAMP"
+            ),
+        ),
         (sql.describe_service(JOB), f"DESCRIBE SERVICE {JOB}"),
         (sql.show_services("DB.S"), "SHOW SERVICES IN SCHEMA DB.S"),
         (sql.show_job_services("DB.S"), "SHOW JOB SERVICES IN SCHEMA DB.S"),

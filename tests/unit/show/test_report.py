@@ -9,9 +9,11 @@ import pytest
 
 from spcs.render import page as rendered
 from spcs.run.model import Run, State, Verdict
-from spcs.run.story import Story
+from spcs.run.record import End
+from spcs.run.story import Resource, Story
 from spcs.show.report import page
 from tests import stories
+from tests.stories import BEGUN
 from tests.support import REPO
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
@@ -136,6 +138,26 @@ def test_every_state_has_a_page(state: State) -> None:
     story = stories.done()
     changed = replace(story, snapshot=replace(story.snapshot, state=state), verdict=Verdict(story.run, state, ""))
     assert f">{state.word.capitalize()}</span>" in html(changed)
+
+
+def test_what_the_account_measured_is_drawn_by_the_seconds_of_the_run() -> None:
+    begun = BEGUN.timestamp()
+    cpu = [
+        Resource("container.cpu.usage", "cores", where, ((begun, 0.5), (begun + 60, 1.5))) for where in ("0/m", "1/m")
+    ]
+    memory = Resource("container.memory.usage", "bytes", "0/m", ((begun + 60, 2e9),))
+    (first, second, third) = page([replace(stories.done(), resources=(*cpu, memory))]).machine
+    assert [each.title for each in (first, second, third)] == [
+        *("container.cpu.usage (cores) 0/m", "container.cpu.usage (cores) 1/m", "container.memory.usage (bytes)"),
+    ]
+    assert (first.by, first.keys[0].last, first.keys[0].note) == ("by second", "1.5", "at second 60")
+
+
+def test_what_a_run_cost_is_told_where_the_rate_is_known() -> None:
+    story = stories.done()
+    record = replace(story.record, end=End(State.DONE, credits=0.0123))
+    assert "about 0.0123 credits" in html(replace(story, record=record))
+    assert "credits" not in html(story)
 
 
 def test_a_run_of_another_account_is_named_by_its_connection() -> None:
