@@ -26,9 +26,10 @@ def project(c: Context) -> Project:
     help={
         "check": "write nothing; say whether the locks fit the settings (for CI)",
         "upgrade": "let packages that are no pin move to newer versions: all, or one, with --upgrade PACKAGE",
+        "base": "put the digests that the tags of the base images have now into invoke.yaml first",
     },
 )
-def lock(c: Context, check: bool = False, upgrade: str = "") -> None:
+def lock(c: Context, check: bool = False, upgrade: str = "", base: bool = False) -> None:
     """Resolve the pins of all jobs to locks.
 
     locks/ names every package that an image installs, its version and the hashes of its artifacts, and holds a bill of
@@ -37,7 +38,7 @@ def lock(c: Context, check: bool = False, upgrade: str = "") -> None:
     """
     from spcs.steps import lock as step
 
-    step.check(project(c), upgrade) if check else step.lock(project(c), upgrade)
+    step.check(project(c), upgrade, base) if check else step.lock(project(c), upgrade, base)
 
 
 @task(help={"job": JOB, "engine": ENGINE})

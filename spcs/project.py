@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,10 +27,14 @@ _opened: dict[Path, Project] = {}
 
 
 class Project:
-    """Settings, folders and the account of one project. `dry` means: say what would be done, do nothing."""
+    """Settings, folders and the account of one project. `dry` means: say what would be done, do nothing.
 
-    def __init__(self, root: Path, settings: Settings, dry: bool) -> None:
+    `inv` is how a command is typed that gets the same settings: with `-f FILE` where one is laid over.
+    """
+
+    def __init__(self, root: Path, settings: Settings, dry: bool, laid_over: str = "") -> None:
         self.root = root
+        self.inv = f"inv -f {laid_over}" if laid_over else "inv"
         self.settings = settings
         self.dry = dry
         self._has_started_local = False
@@ -182,8 +187,14 @@ def open_project(config: Config, task_file: str) -> Project:
     """The project of `task_file`, the same object at every call of one process; raises SettingsProblem."""
     root = Path(task_file).resolve().parent
     if root not in _opened:
-        _opened[root] = Project(root, _settings(config, root), bool(config.run.dry))
+        _opened[root] = Project(root, _settings(config, root), bool(config.run.dry), _laid_over(config))
     return _opened[root]
+
+
+def _laid_over(config: Config) -> str:
+    """The file given with -f; one that the environment names needs no word from the user."""
+    named = str(getattr(config, "_runtime_path", None) or "")
+    return "" if named == os.environ.get("INVOKE_RUNTIME_CONFIG", "") else named
 
 
 def _settings(config: Config, root: Path) -> Settings:

@@ -9,26 +9,24 @@ from spcs.errors import NotReady
 from spcs.lock.model import Inputs, Lock, Unreadable, parse
 from spcs.lock.wanted import Wanted
 
-MEND = "inv lock"
 
-
-def read(root: Path, wanted: Wanted) -> Lock:
+def read(root: Path, wanted: Wanted, mend: str = "inv lock") -> Lock:
     """The lock, made for what is wanted now; raises NotReady if it is missing, was made for something else, or is none.
 
-    No index is asked, so this costs a few milliseconds and holds on any machine.
+    `mend` is the command that mends it. No index is asked, so this costs a few milliseconds and holds on any machine.
     """
     try:
         lock = parse((root / wanted.file).read_text())
     except FileNotFoundError:
         why = "an image installs what a lock names, artifact by artifact, and nothing else"
-        raise NotReady(f"there is no {wanted.file}, the lock of the pins", why, MEND) from None
+        raise NotReady(f"there is no {wanted.file}, the lock of the pins", why, mend) from None
     except Unreadable as error:
-        raise NotReady(f"{wanted.file} is no lock as inv lock writes it", str(error), MEND) from error
+        raise NotReady(f"{wanted.file} is no lock as inv lock writes it", str(error), mend) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(f"{wanted.file} cannot be read", str(error), MEND) from error
+        raise NotReady(f"{wanted.file} cannot be read", str(error), mend) from error
     differs = "\n".join(differences(lock.inputs, wanted.inputs))
     if differs:
-        raise NotReady(f"{wanted.file} was made for other pins than the settings have now", differs, MEND)
+        raise NotReady(f"{wanted.file} was made for other pins than the settings have now", differs, mend)
     return lock
 
 

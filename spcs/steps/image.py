@@ -161,7 +161,7 @@ def lock_of(project: Project, job: Job) -> Lock | None:
     Raises NotReady unless the lock fits the settings: a build resolves nothing by itself.
     """
     its = wanted_by(project.settings, job) if project.pins(job) and project.installs else None
-    return read_lock(project.root, its) if its else None
+    return read_lock(project.root, its, f"{project.inv} lock") if its else None
 
 
 def code_of(root: Path, job: Job, default: tuple[str, ...]) -> tuple[str, ...]:

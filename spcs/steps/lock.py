@@ -12,15 +12,17 @@ from spcs.lock import Lock, Move, Unreadable, Wanted, bill, moves, parse, read, 
 from spcs.project import Project
 from spcs.show import tables
 from spcs.show.console import say
+from spcs.steps.base import renew
 
 
-def lock(project: Project, upgrade: str | bool) -> None:
+def lock(project: Project, upgrade: str | bool, base: bool = False) -> None:
     """Bring every lock to the pins, and its bill of materials to the lock; shows what moves.
 
     Only a lock that no longer fits is resolved anew, and in it only what must moves. With `upgrade` (a package, or True
-    for all) what is no pin may move to its newest version.
+    for all) what is no pin may move to its newest version, with `base` the base images to what their tags are now.
     """
-    locks = {each: _known(project, each) for each in wanted(project.settings)}
+    settings = renew(project) if base else project.settings
+    locks = {each: _known(project, each) for each in wanted(settings)}
     moving = uv.EVERYTHING if upgrade is True else pins.plain(upgrade or "")
     if moving not in ("", uv.EVERYTHING):
         locks = _with_package(locks, moving)
@@ -35,14 +37,14 @@ def lock(project: Project, upgrade: str | bool) -> None:
         say("nothing moves")
 
 
-def check(project: Project, upgrade: str | bool = "") -> None:
+def check(project: Project, upgrade: str | bool = "", base: bool = False) -> None:
     """Say that all locks fit the settings, or raise NotReady with what does not; nothing is written, no index asked."""
-    if upgrade:
-        raise SettingsProblem("--check writes nothing, so nothing can be upgraded", fix="say one of --check, --upgrade")
+    if upgrade or base:
+        raise SettingsProblem("--check changes nothing", fix="leave out --check, or --upgrade and --base")
     locks = wanted(project.settings)
     wrong = [line for each in locks for line in _misfit(project, each)]
     if wrong:
-        raise NotReady("the locks do not fit the settings", "\n".join(wrong), "inv lock")
+        raise NotReady("the locks do not fit the settings", "\n".join(wrong), f"{project.inv} lock")
     files = ", ".join(each.file for each in locks)
     say(f"the locks fit the settings: {files}" if files else "no job has pins, so there is nothing to lock")
 

@@ -88,6 +88,14 @@ def test_an_edit_of_the_pins_asks_for_one_command_which_moves_only_what_must(sma
     assert [each["name"] for each in bill["components"][1:]] == ["app", "helper"]
 
 
+def test_the_command_that_mends_knows_of_a_file_laid_over(small: Project) -> None:
+    small.write("mine.yaml", 'pins: {app: "1.1"}')
+    ended(small.inv("lock"), 0)
+    ended(small.inv("-f", "mine.yaml", "lock", "--check"), 3, "fix: inv -f mine.yaml lock\n")
+    ended(small.inv("-f", "mine.yaml", "render", env=CONTAINERS), 3, "fix: inv -f mine.yaml lock\n")
+    ended(small.inv("render", env={**CONTAINERS, "INVOKE_RUNTIME_CONFIG": "mine.yaml"}), 3, "fix: inv lock\n")
+
+
 def test_upgrade_moves_what_is_no_pin_and_shows_it(small: Project, index: Index) -> None:
     ended(small.inv("lock"), 0)
     ended(small.inv("lock", "--upgrade"), 0, "nothing moves")
@@ -96,7 +104,7 @@ def test_upgrade_moves_what_is_no_pin_and_shows_it(small: Project, index: Index)
     assert done.stdout.splitlines()[1].split() == ["locks/cpu.txt", "helper", "1.0", "1.1"]
     ended(small.inv("lock", "--upgrade=app"), 2, "app is a pin", "change app under pins in invoke.yaml, then inv lock")
     ended(small.inv("lock", "--upgrade=helpr"), 2, "no lock has a package helpr", "did you mean 'helper'?")
-    ended(small.inv("lock", "--check", "--upgrade"), 2, "nothing can be upgraded")
+    ended(small.inv("lock", "--check", "--upgrade"), 2, "--check changes nothing")
 
 
 def test_pins_that_cannot_be_had_leave_the_lock_as_it_was(small: Project) -> None:
