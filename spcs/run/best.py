@@ -11,7 +11,11 @@ from spcs.run.record import Record
 
 USUAL = ("best_loss", "loss", "accuracy")
 """By which metric runs are compared where none is named: the first of these that one of them has, else its first."""
-_SMALLER = re.compile(r"loss|error|err|perplexity|ppl|mse|mae|rmse|nll|bpb|seconds")
+SMALLER = re.compile(r"(^|[_/.-])(loss|error|nll|perplexity|ppl|bpc|rmse|mse|mae|wer|cer|skipped)([_/.-]|$)", re.I)
+LARGER = re.compile(
+    r"(^|[_/.-])(acc|accuracy|f1|auc|auroc|precision|recall|r2|bleu|map|iou|dice|mfu|per_s)([_/.-]|$)", re.I
+)
+"""The names of metrics of which it is known which way is better."""
 _DIRECTIONS = {"min": True, "max": False}
 
 
@@ -33,10 +37,11 @@ def metric(records: Iterable[Record], named: str = "") -> str:
 
 
 def smaller_is_better(named: str) -> bool:
-    """Tell the direction of a metric: said with it (`f1:max`), or guessed from its name (`loss` is to be small)."""
+    """Tell the direction of a metric: said with it (`f1:max`), or by its name: a loss is to be small, and whatever is
+    not known to be as large as it can."""
     name, colon, direction = named.partition(":")
     if not colon:
-        return any(_SMALLER.fullmatch(part) for part in name.lower().split("_"))
+        return SMALLER.search(name) is not None
     if direction not in _DIRECTIONS:
         raise SettingsProblem(f"{named!r} names no direction", fix=f"write {name}:min or {name}:max")
     return _DIRECTIONS[direction]

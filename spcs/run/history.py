@@ -61,7 +61,8 @@ def complete(account: Account, root: Path, ended: Verdict) -> Record:
     if record.end or not ended.state.final:
         return record
     end = end_of(account, ended)
-    record = replace(record, end=replace(end, credits=cost.spent(root, record, end)))
+    end = replace(end, credits=cost.spent(root, record, end))
+    record = replace(record, end=end, seeds={**_seeds(end.program), **record.seeds})
     if receipts.read(root, ended.run.name):
         receipts.write(root, record)
     with suppress(Problem):
@@ -134,6 +135,12 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _program(account: Account, ended: Verdict) -> Mapping[str, Any] | None:
     return files.read_table(account, ended.run, PROGRAM, ended.outputs)
+
+
+def _seeds(program: Mapping[str, Any] | None) -> dict[str, int]:
+    """The seeds among the settings that the program resolved for itself."""
+    found = (program or {}).items()
+    return {name: value for name, value in found if name.split("_")[-1] == "seed" and type(value) is int}
 
 
 def _put(account: Account, record: Record) -> None:

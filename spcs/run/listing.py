@@ -20,6 +20,8 @@ from spcs.run.record import Record, from_json
 from spcs.run.watch import moment
 
 AT_ONCE = 8
+MOST_COMPLETED = 50
+"""In one go, the newest first: each takes half a dozen statements."""
 MOST_NAMES = 200
 """In the pattern of one GET; each has at most 63 characters."""
 _RECORD = r".*/[a-z][a-z0-9_]*_[0-9]{8}_[0-9]{6}_[a-z0-9]{4}[.]json"
@@ -84,7 +86,7 @@ def states(account: Account, runs: Sequence[Run]) -> dict[str, State]:
 
 def completed(account: Account, root: Path, found: Sequence[Listed]) -> list[Listed]:
     """Return the entries with the records completed of those whose end nobody has noted, on the stage as well."""
-    lacking = [entry for entry in found if entry.needs_end]
+    lacking = [entry for entry in found if entry.needs_end][:MOST_COMPLETED]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looked = pool.map(lambda entry: history.look(account, root, entry.run), lacking)
         records = dict(zip((entry.run.name for entry in lacking), looked, strict=True))

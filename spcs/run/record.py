@@ -98,7 +98,8 @@ class End:
 class Record:
     """One run. `settings` are the resolved settings it was made of: `job` (its entry of `jobs:`), `pool`, `snowflake`,
     `image`, `pins`, `connection`; values that look like secrets are masked here as in `texts`. `overrides` is what
-    `--set` said: key to value, both as text. `seeds` are those that the job's settings name.
+    `--set` said: key to value, both as text. `seeds` are those that the job's settings name, and, once it has ended,
+    its program.
 
     `versions` has two tables, `desk` (python and the packages that submitted the run) and `image` (the pins). `texts`
     are the files it was made of, by name: `spec.yaml`, `Dockerfile`, `setup.sql`; `statement` the SQL that started it.

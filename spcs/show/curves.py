@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from spcs.run.best import LARGER, SMALLER
 from spcs.run.measures import Series
 from spcs.show.chart import TALL, Line, chart
 from spcs.show.scale import compact, figure, spans_decades
@@ -21,8 +22,6 @@ _SPEED = re.compile(
 )
 _MACHINE = re.compile(r"(^|[_./])(gpu|cpu|memory|mem|rss|vram|disk|network|container|volume)([_./]|$)")
 _PART = re.compile(r"(held_out|validation|valid|val|eval|dev|test|train|training)[_/.-](.+)")
-_LOWER = re.compile(r"(^|[_/.-])(loss|error|nll|perplexity|ppl|bpc|rmse|mse|mae|wer|cer|skipped)([_/.-]|$)")
-_HIGHER = re.compile(r"(^|[_/.-])(acc|accuracy|f1|auc|auroc|precision|recall|r2|bleu|map|iou|dice|mfu|per_s)([_/.-]|$)")
 _LAST = ("grad_norm", "learning_rate", "lr")
 _TRAINING = ("train", "training", "")
 
@@ -56,9 +55,9 @@ class Drawing:
 
 def is_better(name: str, value: float, than: float) -> bool:
     """Tell whether a value of the measurement is better; False where nobody can know which way is better."""
-    if _LOWER.search(name):
+    if SMALLER.search(name):
         return value < than
-    return bool(_HIGHER.search(name)) and value > than
+    return bool(LARGER.search(name)) and value > than
 
 
 def section(name: str) -> str:
@@ -81,7 +80,7 @@ def drawings(runs: Sequence[Told], about: str, counted_by: str = "step") -> list
     families: dict[str, list[str]] = {}
     for name in dict.fromkeys(name for run in runs for name in run.measures if section(name) == about):
         families.setdefault(family(name)[0], []).append(name)
-    order = sorted(families, key=lambda title: (title in _LAST, not _LOWER.search(title)))
+    order = sorted(families, key=lambda title: (title in _LAST, not SMALLER.search(title)))
     drawn = (_drawing(title, families[title], runs, counted_by) for title in order)
     return [drawing for drawing in drawn if drawing.svg]
 
@@ -89,7 +88,7 @@ def drawings(runs: Sequence[Told], about: str, counted_by: str = "step") -> list
 def _drawing(title: str, names: Sequence[str], runs: Sequence[Told], counted_by: str) -> Drawing:
     lines = [line for name in names for line in _lines(name, names, runs)]
     values = [y for line in lines for _, y in line.finite]
-    log = bool(_LOWER.search(title)) and spans_decades(values)
+    log = bool(SMALLER.search(title)) and spans_decades(values)
     height = TALL if section(names[0]) == LEARNING else SMALL
     return Drawing(
         title=title,
@@ -132,5 +131,5 @@ def _key(line: Line, title: str, counted_by: str, notes: bool) -> Key:
 def main(measures: Mapping[str, Series]) -> str:
     """Return the name of the measurement that says most of a run: the loss, or else the first; empty without any."""
     learned = [name for name in measures if section(name) == LEARNING] or list(measures)
-    losses = [name for name in learned if _LOWER.search(name)]
+    losses = [name for name in learned if SMALLER.search(name)]
     return next((name for name in losses if family(name)[1] in _TRAINING), next(iter(losses or learned), ""))

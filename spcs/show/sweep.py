@@ -45,17 +45,25 @@ def results(members: Sequence[Member], ranked: Sequence[Record], metric: str) ->
     rows = [_row(member, order, metric) for member in members]
     rows.sort(key=lambda row: order.get(row["run"], len(order)))
     keys = list(dict.fromkeys(key for member in members for key in member.said))
-    others = list(dict.fromkeys(name for member in members if member.record for name in member.record.metrics))
-    measured = [metric, *(name for name in others if name != metric and any(name in row for row in rows))]
-    table(("", "run", *keys, "state", "took", *filter(None, measured)), rows)
+    measured = list(dict.fromkeys(name for member in members for name in _measured(member, metric)))
+    measured.sort(key=lambda name: name != metric)
+    table(("", "run", *keys, "state", "took", *(name for name in measured if name not in keys)), rows)
 
 
 def _row(member: Member, order: Mapping[str, int], metric: str) -> dict[str, str]:
     name = member.run.name if member.run else ""
     end = member.record.end if member.record else None
     state = member.state.word if member.state else "not started"
-    metrics = member.record.metrics if member.record else {}
-    shown = {key: number(value) for key, value in metrics.items() if key == metric or isinstance(value, float)}
     took = duration(end.seconds) if end and end.seconds is not None else ""
     best = BEST if order.get(name) == 0 else ""
-    return {**shown, **member.said, "": best, "run": name, "state": state, "took": took}
+    return {**_measured(member, metric), **member.said, "": best, "run": name, "state": state, "took": took}
+
+
+def _measured(member: Member, metric: str) -> dict[str, str]:
+    """The metrics that measure something: no counts, and not the time it took, unless the runs are compared by that."""
+    metrics = member.record.metrics if member.record else {}
+    return {
+        name: number(value)
+        for name, value in metrics.items()
+        if name == metric or (isinstance(value, float) and name != "seconds")
+    }

@@ -64,7 +64,10 @@ def _recipe(project: Project, start: Start) -> Recipe:
     if start.resume and start.like:
         raise SettingsProblem("--resume and --like are two ways to begin", fix="give one of them")
     if start.like:
-        return again(project, chosen(project, start.like))
+        before = chosen(project, start.like)
+        if start.job not in ("", before.job):
+            raise SettingsProblem(f"{before.name} is no run of job '{start.job}'", fix="leave --job out")
+        return again(project, before)
     earlier = going_on_from(project, chosen(project, start.resume)) if start.resume else None
     name, entry = project.job(start.job or (earlier.job if earlier else ""))
     if notice := unknown_family(project.pool(entry)):

@@ -72,11 +72,26 @@ def test_like_runs_the_same_again_from_another_machine(tiny: Project, tmp_path: 
 
 
 def test_like_a_run_whose_image_is_gone_says_what_to_do(tiny: Project) -> None:
+    first = name_of(tiny.inv(*RUN))
+    repository = "IMAGE REPOSITORY TRAINING_DB.TRAINING.IMAGES"
+    tiny.sql(f"DROP {repository}", f"CREATE {repository}")
+    done = tiny.inv("run", "--like", first)
+    assert done.code == 3, done
+    assert f"the image of the run {first} is not in the repository any more" in done.stderr
+    assert "inv build push --job tiny" in done.stderr
+    assert tiny.inv("build", "push", "--job", "tiny").code == 0
+    assert tiny.inv("run", "--like", first).code == 0
+
+
+def test_like_that_cannot_be_says_why(tiny: Project) -> None:
     done = tiny.inv("run", "--like", "tiny_20200101_000000_bcdf")
     assert done.code == 3, done
     assert "cannot be repeated" in done.stderr
     done = tiny.inv("run", "--like", "tiny_20200101_000000_bcdf", "--resume", "tiny_20200101_000000_bcdf")
     assert done.code == 2, done
+    done = tiny.inv("run", "--like", "tiny_20200101_000000_bcdf", "--job", "train")
+    assert done.code == 2, done
+    assert "is no run of job 'train'" in done.stderr
 
 
 def test_a_sweep_runs_all_shows_the_best_and_fails_if_one_did(tiny: Project) -> None:

@@ -36,7 +36,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "image": {"errors", "render", "lock"},
     "run": {"errors", "account", "render", "spec"},
     # what is known of runs, as pure data
-    "show": {"errors", "run.model", "run.record", "run.listed", "run.story", "run.measures", "image.progress"},
+    "show": {
+        "errors",
+        "run.model",
+        "run.record",
+        "run.listed",
+        "run.best",
+        "run.story",
+        "run.measures",
+        "image.progress",
+    },
     # the specification's model is the ground floor that all may stand on
     "doctor": {"errors", "account", "image", "config", "lock", "spec"},
     "project": {

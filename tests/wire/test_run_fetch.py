@@ -114,6 +114,20 @@ def test_where_the_sum_is_not_of_the_file_two_downloads_that_agree_are_taken(
     assert "metrics.json: the stage's sum is not that of the file" in " ".join(seen.notices)
 
 
+class Interrupted(Seen):
+    def arrived(self, count: int, size: int) -> None:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_what_has_arrived_and_the_next_fetch_goes_on(at: Desk, run: Run, tmp_path: Path) -> None:
+    there = files.outputs(at.account, run)
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch(at.account, tmp_path, fetch.transfers(run, there, there), Interrupted())
+    assert contents(tmp_path)
+    fetched(at, run, tmp_path)
+    assert contents(tmp_path) == {path: path * 1000 for path in PATHS}
+
+
 def test_a_run_without_outputs_has_none(at: Desk) -> None:
     started = at.start("pass")
     at.follow(started)

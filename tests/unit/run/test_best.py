@@ -45,7 +45,14 @@ def test_a_metric_that_no_run_has_is_an_error_with_a_hint() -> None:
 
 @pytest.mark.parametrize(
     ("name", "small"),
-    [("held_out_loss", True), ("rmse", True), ("top_1_error", True), ("accuracy", False), ("glossary", False)],
+    [
+        ("held_out_loss", True),
+        ("rmse", True),
+        ("top_1_error", True),
+        ("Val_Loss", True),
+        ("accuracy", False),
+        ("glossary", False),
+    ],
 )
 def test_the_direction_is_guessed_from_the_words_of_the_name(name: str, small: bool) -> None:
     assert smaller_is_better(name) is small
