@@ -147,7 +147,7 @@ def test_the_whole_chain_can_be_read_on_a_fresh_clone(fresh: Project) -> None:
         ("status", "SHOW SERVICE CONTAINERS IN SERVICE"),
         ("logs", "SYSTEM$GET_SERVICE_LOGS("),
         ("logs --follow", "SYSTEM$GET_SERVICE_LOGS("),
-        ("logs --replica 2 --container side", "TRAIN_20260101_000000_BCDF', '2', 'side', "),
+        ("logs --replica 2 --container side", "train_20260101_000000_bcdf', '2', 'side', "),
         ("wait --timeout 10m", "DESCRIBE SERVICE"),
         ("fetch", "GET @TRAINING_DB.TRAINING.RUNS/runs/train_20260101_000000_bcdf/output/ "),
         ("cancel", "!SPCS_CANCEL_JOB()"),
