@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: From how many seconds on it is said how long a run has waited.
 LONG = 20
-_TONES: Mapping[State, Tone] = {State.DONE: "good", State.RUNNING: "good", State.PENDING: "quiet"}
+TONES: Mapping[State, Tone] = {State.DONE: "good", State.RUNNING: "good", State.PENDING: "quiet"}
 
 
 class RunView:
@@ -34,17 +34,23 @@ class RunView:
                 word += f" for {duration(snapshot.waited)}"
             notes = "; ".join(dict.fromkeys(c.note for c in snapshot.containers if c.note))
             said = snapshot.waits_for or notes or snapshot.message
-            say(": ".join(filter(None, (word, said))), _TONES.get(snapshot.state, "warn"))
+            say(": ".join(filter(None, (word, said))), TONES.get(snapshot.state, "warn"))
 
     def line(self, line: LogLine) -> None:
         """Put a log line on stdout; with its container in front where there are several."""
         if self._as_json:
             emit({"time": line.stamp, "instance": line.instance, "container": line.container, "text": line.text})
         else:
-            write(f"{line.instance}/{line.container} | {line.text}" if self._several else line.text)
+            write(self.written(line))
+
+    def written(self, line: LogLine) -> str:
+        return f"{line.instance}/{line.container} | {line.text}" if self._several else line.text
 
     def notice(self, text: str) -> None:
         say(text, "warn")
+
+    def close(self) -> None:
+        """Nothing is left to be shown."""
 
 
 def stop_or_leave(run: Run) -> bool:
@@ -66,7 +72,7 @@ def verdict(verdict: Verdict, *, as_json: bool = False) -> None:
         emit(_entry(verdict))
         return
     took = f" in {duration(verdict.seconds)}" if verdict.seconds is not None else ""
-    say(f"{verdict.state.word}: {verdict.run.name}{took}", _TONES.get(verdict.state, "bad"))
+    say(f"{verdict.state.word}: {verdict.run.name}{took}", TONES.get(verdict.state, "bad"))
     facts = [
         (name, number(value)) for name, value in (verdict.metrics or {}).items() if not isinstance(value, list | dict)
     ]

@@ -44,6 +44,15 @@ def budget(project: Project, record: Record) -> Budget | None:
     return Budget(most, seconds)
 
 
+def hourly(project: Project, record: Record | None) -> float | None:
+    """What the run costs in credits an hour, None where that is not known; on the local account nothing costs any."""
+    if record is None or project.is_local:
+        return None
+    with suppress(SettingsProblem):  # the file is mended when the next run is started
+        return cost.of_record(cost.rates(project.root), record).hourly
+    return None
+
+
 def tell_after(project: Project, record: Record) -> None:
     """Say what a run has cost, and whether its pool goes on being billed."""
     if project.is_local:

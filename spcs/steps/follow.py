@@ -15,8 +15,10 @@ from spcs.run.follow import follow as to_the_end
 from spcs.run.logs import LINES, Wanted
 from spcs.run.logs import read as log_lines
 from spcs.run.model import Run, Verdict, rfc3339
+from spcs.run.record import Record
 from spcs.show import runs as screen
 from spcs.show.console import say, write
+from spcs.show.live import run_view
 from spcs.specification import CONTAINER
 from spcs.steps import cost, hooks
 from spcs.steps.which import chosen
@@ -49,12 +51,12 @@ def stay(follow: bool, detach: bool, timeout: str) -> Stay:
 
 def stay_with(project: Project, run: Run, how: Stay) -> None:
     """Stay with a run that was started from here; its name goes to stdout where nobody stays to its end."""
-    budget = _budget(project, run)
-    manner = Manner(stop_doomed=True, limit=how.limit, budget=budget, stops=lambda: screen.stop_or_leave(run))
+    manner = Manner(stop_doomed=True, limit=how.limit)
     if how.follow and not how.detach:
-        return _tell(project, to_the_end(project.account, run, screen.RunView(), manner))
+        return _tell(project, _followed(project, run, manner))
     if how.detach:
-        ended = await_start(project.account, run, screen.RunView(), replace(manner, shows=False))
+        with run_view(run) as view:
+            ended = await_start(project.account, run, view, replace(manner, shows=False))
         if ended:
             return _tell(project, ended)
     write(run.name)
@@ -73,8 +75,7 @@ def logs(project: Project, run: str, follow: bool, lines: Lines, as_json: bool) 
         return
     if not follow:
         return log_lines(project.account, found, screen.RunView(as_json=as_json), wanted)
-    manner = Manner(wanted, budget=_budget(project, found), stops=lambda: screen.stop_or_leave(found))
-    _tell(project, to_the_end(project.account, found, screen.RunView(as_json=as_json), manner), as_json)
+    _tell(project, _followed(project, found, Manner(wanted), as_json), as_json)
 
 
 def wait(project: Project, run: str, timeout: str, as_json: bool) -> None:
@@ -83,15 +84,25 @@ def wait(project: Project, run: str, timeout: str, as_json: bool) -> None:
     found = chosen(project, run)
     if project.dry:
         return say_looks(project, found)
-    budget = _budget(project, found)
-    manner = Manner(shows=False, limit=limit, budget=budget, stops=lambda: screen.stop_or_leave(found))
-    _tell(project, to_the_end(project.account, found, screen.RunView(as_json=as_json), manner), as_json)
+    _tell(project, _followed(project, found, Manner(shows=False, limit=limit), as_json), as_json)
 
 
 def say_looks(project: Project, run: Run) -> None:
     """With `dry`: say what is asked about a run. There are no answers to go on with."""
     project.account.query(sql.describe_service(run.service))
     project.account.query(sql.show_service_containers(run.service))
+
+
+def _followed(project: Project, run: Run, manner: Manner, as_json: bool = False) -> Verdict:
+    record = receipts.read(project.root, run.name) or history.read(project.account, run)
+    with run_view(run, as_json=as_json, hourly=cost.hourly(project, record)) as view:
+
+        def stops() -> bool:
+            view.close()  # the question needs the terminal for itself
+            return screen.stop_or_leave(run)
+
+        manner = replace(manner, budget=_budget(project, record), stops=stops)
+        return to_the_end(project.account, run, view, manner)
 
 
 def _tell(project: Project, ended: Verdict, as_json: bool = False) -> None:
@@ -103,8 +114,7 @@ def _tell(project: Project, ended: Verdict, as_json: bool = False) -> None:
     verdict.check(ended)
 
 
-def _budget(project: Project, run: Run) -> Budget | None:
-    record = receipts.read(project.root, run.name) or history.read(project.account, run)
+def _budget(project: Project, record: Record | None) -> Budget | None:
     with suppress(SettingsProblem):  # told when the run was started, where that was
         return cost.budget(project, record) if record else None
     return None

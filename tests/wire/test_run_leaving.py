@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ from tests.terminal import Terminal
 from tests.wire.desk import STAGE, Desk, Seen, desk
 from tests.wire.faults import DROPPED, GARBLED, LOST, slow
 
+PAINT = re.compile(r"\x1b\[[\d;]*m")
 GOING = "import time\nprint('going', flush=True)\ntime.sleep(120)"
 FOLLOWER = """
 import json, sys
@@ -31,12 +33,15 @@ from spcs.errors import Problem
 from spcs.run import verdict
 from spcs.run.follow import Manner, follow
 from spcs.run.model import Run
-from spcs.show.runs import RunView, stop_or_leave
+from spcs.show.live import run_view
+from spcs.show.runs import stop_or_leave
 root, entries = sys.argv[1:]
 run = Run(**json.loads(entries))
 try:
     account = Account(resolve("local", Path(root)), name="local")
-    verdict.check(follow(account, run, RunView(), Manner(stops=lambda: stop_or_leave(run))))
+    with run_view(run) as view:
+        stops = lambda: view.close() or stop_or_leave(run)
+        verdict.check(follow(account, run, view, Manner(stops=stops)))
 except Problem as problem:
     print(problem.message, file=sys.stderr)
     sys.exit(problem.code)
@@ -78,6 +83,31 @@ def test_ctrl_c_on_a_terminal_asks(at: Desk, going: Run, answer: str, code: int,
     if code == 130:
         assert f"inv logs --run {going.name} --follow" in terminal.shown
     assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
+def test_a_terminal_shows_below_the_log_how_the_run_is(at: Desk, env: dict[str, str]) -> None:
+    code = (
+        "import time\nfor i in (1, 2, 4): print(f'step={i} loss={1 / i} rows_per_s=900', flush=True)\ntime.sleep(120)"
+    )
+    run = at.start(code)
+    terminal = Terminal(follower(at, run), REPO, at.env | env)
+    terminal.until("900 rows/s")
+    assert "step 4  loss 0.25 █▃▁  900 rows/s" in PAINT.sub("", terminal.shown)
+    assert "running" in terminal.shown
+    assert bool(PAINT.search(terminal.shown)) == (not env)
+    files.cancel(at.account, run)
+    assert terminal.end() == 1
+    assert "step=4 loss=0.25 rows_per_s=900\r\n" in terminal.shown
+
+
+def test_a_narrow_terminal_is_not_run_over(at: Desk, going: Run) -> None:
+    terminal = Terminal(follower(at, going), REPO, at.env | {"COLUMNS": "24"})
+    terminal.until("…")
+    terminal.type("\x03")
+    terminal.until("Enter leaves it running] ")
+    terminal.type("\r")
+    assert terminal.end() == 130
 
 
 def test_a_second_ctrl_c_at_the_question_leaves(at: Desk, going: Run) -> None:
