@@ -44,6 +44,12 @@ class Image:
     manifest_digest: str
     config: Mapping[str, Any]
     layers: tuple[Layer, ...]
+    config_digest: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that an engine which has the image may give it: docker's own store counts by the configuration."""
+        return (self.config_digest, self.manifest_digest, self.digest)
 
     @property
     def architecture(self) -> str:
@@ -101,7 +107,8 @@ def find_image(store: Store, name: str, reference: str, architecture: str) -> Im
     if config is None:
         return None
     layers = tuple(Layer(layer["digest"], layer.get("mediaType", "")) for layer in manifest.get("layers", ()))
-    return Image(tagged.digest, chosen.digest, json.loads(config.read_bytes()), layers)
+    content = json.loads(config.read_bytes())
+    return Image(tagged.digest, chosen.digest, content, layers, manifest["config"]["digest"])
 
 
 def _of_platform(store: Store, name: str, tagged: StoredManifest, architecture: str) -> StoredManifest:

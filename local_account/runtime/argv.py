@@ -63,10 +63,13 @@ def pull(client: Client, container: ContainerLaunch) -> list[str]:
     return [*client.base(), "pull", "--quiet", *login, reference]
 
 
-def create(client: Client, launch: Launch, container: ContainerLaunch, capacity: Capacity, shared: bool) -> list[str]:
+def create(
+    client: Client, launch: Launch, container: ContainerLaunch, capacity: Capacity, shared: bool, image: str = ""
+) -> list[str]:
     """Return the command that creates (does not start) a container; it prints the id.
 
-    `shared`: the instance's network is held by its pause container, which then carries the aliases.
+    `shared`: the instance's network is held by its pause container, which then carries the aliases. `image`: what the
+    engine calls the image, if not as the registry does.
     """
     command = [*client.base(), "create", "--name", container_name(launch, container.name), "--init=false"]
     command += _labels(client, launch, container.name)
@@ -85,7 +88,7 @@ def create(client: Client, launch: Launch, container: ContainerLaunch, capacity:
     if container.command:
         command += ["--entrypoint", container.command[0]]
         words = [*container.command[1:], *words]
-    return [*command, image_reference(client, container), *words]
+    return [*command, image or image_reference(client, container), *words]
 
 
 def create_pause(client: Client, launch: Launch) -> list[str]:

@@ -17,12 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from local_account.runtime import argv, logfile, logtext, pause
+from local_account.runtime import argv, logfile, logtext, pause, pulling
 from local_account.runtime.argv import Capacity, Client
 from local_account.runtime.calls import Calls
 from local_account.runtime.door import Door
 from local_account.runtime.model import (
-    PULL_FAILED,
     ContainerExit,
     ContainerKey,
     Launch,
@@ -41,7 +40,10 @@ _RETRY_SECONDS = 2.0
 
 
 class ContainerRuntime:
-    """The Runtime of docker and podman. `registry_login` (user, password) opens the account's registry for pulls."""
+    """The Runtime of docker and podman. `registry_login` (user, password) opens the account's registry for pulls.
+
+    `ids` gives, for an image's name and digest in the registry, what an engine that built it may know it by.
+    """
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class ContainerRuntime:
         registry_login: tuple[str, str],
         environment: Mapping[str, str],
         host_name: str | None = None,
+        ids: pulling.Ids = lambda name, digest: (),
     ) -> None:
         self.name = "podman" if client.podman else "docker"
         self.reason = reason
@@ -59,6 +62,7 @@ class ContainerRuntime:
         self._environment = dict(environment)
         self._engine = Calls(client, environment)
         self._host_name = host_name
+        self._ids = ids
         self._network_lock = threading.Lock()
         self._door = _door(client, environment) if host_name is None else None
         self._closed = threading.Event()
@@ -155,15 +159,14 @@ class ContainerRuntime:
 
     def _start(self, launch: Launch) -> Mapping[str, Started]:
         self._gateway()
-        for container in launch.containers:
-            self._engine.run(argv.pull(self._client, container), RuntimeProblem(PULL_FAILED))
+        images = {c.name: pulling.pulled(self._engine, self._client, c, self._ids) for c in launch.containers}
         for command in argv.shared_volumes(self._client, launch):
             self._engine.run(command, RuntimeProblem(START_FAILED))
         shared = len(launch.containers) > 1
         if shared:
             self._start_pause(launch)
         for container in launch.containers:
-            command = argv.create(self._client, launch, container, self._capacity, shared)
+            command = argv.create(self._client, launch, container, self._capacity, shared, images[container.name])
             self._engine.run(command, RuntimeProblem(START_FAILED), variables=container.secret_env)
         names = [argv.container_name(launch, container.name) for container in launch.containers]
         if self._client.podman:

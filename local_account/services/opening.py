@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from local_account.process import ServerProblem
+from local_account.registry.manifests import find_image
 from local_account.root import Root, write_whole
 from local_account.runtime import (
     Choice,
@@ -25,6 +26,7 @@ from local_account.runtime.model import RuntimeProblem
 
 if TYPE_CHECKING:
     from local_account.account import Account
+    from local_account.registry.store import Store
     from local_account.services.lifecycle import Services
 
 _NODE_ARCHITECTURE = "amd64"
@@ -46,7 +48,7 @@ def open_compute(account: Account, runtime: str) -> Services:
         running: Runtime = ProcessRuntime(jobs, registry.store, reason, gpus(), _NODE_ARCHITECTURE)
     else:
         client = _client(account.root, choice.engine, account.registry_host)
-        running = _containers(choice, choice.engine, client, registry.own_login)
+        running = _containers(choice, choice.engine, client, registry.own_login, registry.store)
         (client.config / f"{choice.engine.name}{_USED}").touch()
     return Services(account, running, registry)
 
@@ -94,8 +96,14 @@ def account_id(root: Root) -> str:
     return path.read_text()
 
 
-def _containers(choice: Choice, engine: Engine, client: Client, login: tuple[str, str]) -> ContainerRuntime:
-    return ContainerRuntime(client, engine.capacity, choice.reason, login, engine.environment, engine.host_name)
+def _containers(
+    choice: Choice, engine: Engine, client: Client, login: tuple[str, str], store: Store | None = None
+) -> ContainerRuntime:
+    def ids(name: str, digest: str) -> tuple[str, ...]:
+        image = find_image(store, name, digest, _NODE_ARCHITECTURE) if store else None
+        return image.ids if image else ()
+
+    return ContainerRuntime(client, engine.capacity, choice.reason, login, engine.environment, engine.host_name, ids)
 
 
 def _client(root: Root, engine: Engine, registry: str) -> Client:

@@ -77,3 +77,25 @@ def use(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     (folder / "docker").symlink_to(client.path)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+#: A docker that finds nobody on this machine's loopback, and may report another machine; the rest is the real one.
+FAR = """\
+#!/bin/sh
+case " $* " in
+    " info --format "*) exec {docker} info --format "$(echo "$3" | sed '{reports}')" ;;
+    *" push "*127.0.0.1*|*" login "*127.0.0.1*|*" pull "*127.0.0.1*)
+        echo 'Get "http://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused' >&2; exit 1 ;;
+esac
+exec {docker} "$@"
+"""
+REPORTS = {
+    "named": "s/{{.OperatingSystem}}/Docker Desktop/; s/{{.Name}}/docker-desktop/",
+    "silent": "",
+}
+
+
+def far_docker(program: Path, docker: Path, reports: str) -> None:
+    """Write a program that is a docker of REPORTS, with the engine of `docker`."""
+    program.write_text(FAR.format(docker=docker, reports=REPORTS[reports]))
+    program.chmod(0o755)

@@ -13,7 +13,7 @@ from spcs.errors import BuildFailed
 from spcs.image import login
 from spcs.image.credentials import Credentials
 from spcs.image.registry import Registry
-from tests.engine.desk import Desk, remove
+from tests.engine.desk import REPORTS, Desk, far_docker, remove
 from tests.faults import Fault, line_to
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -75,29 +75,12 @@ def test_image_that_another_machine_pushed_is_not_built(desk: Desk) -> None:
     assert (found.digest, desk.engine.find(found.ref)) == (pushed.digest, None)
 
 
-DESKTOP = """\
-#!/bin/sh
-case "$1 $*" in
-    info*) exec {docker} info --format "$(echo "$3" | sed '{reports}')" ;;
-    push*127.0.0.1*|login*127.0.0.1*|pull*127.0.0.1*)
-        echo 'Get "http://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused' >&2; exit 1 ;;
-esac
-exec {docker} "$@"
-"""
-REPORTS = {
-    "named": "s/{{.OperatingSystem}}/Docker Desktop/; s/{{.Name}}/docker-desktop/",
-    "silent": "",
-}
-
-
 @pytest.fixture
 def desktop(desk: Desk, tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
     """The desk whose engine says that it runs in a virtual machine, and does not reach this machine's loopback."""
     program = tmp_path / "bin" / "docker"
     program.unlink()
-    reports = REPORTS[getattr(request, "param", "named")]
-    program.write_text(DESKTOP.format(docker=desk.docker, reports=reports))
-    program.chmod(0o755)
+    far_docker(program, desk.docker, getattr(request, "param", "named"))
     return desk
 
 
