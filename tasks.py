@@ -186,10 +186,13 @@ def pool(
         "run": f"{RUN}; say it again for more of them",
         "last": "instead: so many of the newest runs",
         "job": "instead: the newest run of that job, or with --last so many of it",
+        "sweep": "instead: the runs of that sweep (its first run)",
         "output": "the file to write (default: runs/RUN/report.html)",
     },
 )
-def report(c: Context, run: list[str] | None = None, last: int = 0, job: str = "", output: str = "") -> None:
+def report(
+    c: Context, run: list[str] | None = None, last: int = 0, job: str = "", sweep: str = "", output: str = ""
+) -> None:
     """Write a page about runs: verdict, curves, settings, log.
 
     One HTML file that loads nothing, to be read in a browser, mailed or printed; its path is printed on stdout. Several
@@ -197,7 +200,7 @@ def report(c: Context, run: list[str] | None = None, last: int = 0, job: str = "
     """
     from spcs.steps import report as step
 
-    step.report(project(c), run or [], job, last, output)
+    step.report(project(c), step.Wanted(run or [], job, last, sweep), output)
 
 
 @task(help={"job": "only this job's runs", "port": "0 takes any that is free", "open": "open the browser, too"})

@@ -101,6 +101,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         options.append("--no-sandbox")  # which Chromium wants, but not as root
     command = ["chromedriver", "--port=0"]
     env = {name: text for name, text in os.environ.items() if name != "SPCS_LOCAL_ROOT"}  # it belongs to no account
+    env["XDG_CONFIG_HOME"] = str(folder)
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
     assert driver.stdout
     try:
@@ -108,9 +109,9 @@ def browser(folder: Path) -> Iterator[Browser]:
         wanted = {
             "goog:chromeOptions": {"args": options, "binary": _chromium()},
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": 60_000, "pageLoad": 60_000},
+            "timeouts": {"script": 300_000, "pageLoad": 300_000},
         }
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=330, trust_env=False) as client:
             answer = client.post("/session", json={"capabilities": {"alwaysMatch": wanted}}).json()["value"]
             assert "sessionId" in answer, answer
             window = Browser(client, answer["sessionId"])

@@ -148,14 +148,16 @@ def outline(points: Iterable[Point], across: Scale, down: Scale) -> str:
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Move places (percent, in any order) apart until each is `gap` from its neighbours, as little as that takes."""
+    """Move places (percent, in any order) apart until each is `gap` from its neighbours, as little as that takes, and
+    none of them below 100."""
     order = sorted(range(len(places)), key=lambda index: places[index])
     moved = [places[index] for index in order]
     for index in range(1, len(moved)):
         moved[index] = max(moved[index], moved[index - 1] + gap)
     shift = sum(new - places[index] for new, index in zip(moved, order, strict=True)) / max(1, len(moved))
-    result = dict(zip(order, moved, strict=True))
-    return [result[index] - shift for index in range(len(places))]
+    lowest = [100 - gap * below for below in reversed(range(len(moved)))]
+    result = dict(zip(order, (min(new - shift, most) for new, most in zip(moved, lowest, strict=True)), strict=True))
+    return [result[index] for index in range(len(places))]
 
 
 def _drawable(points: Sequence[Point], log: bool) -> list[Point]:

@@ -12,6 +12,7 @@ from spcs.run.model import ContainerStatus, State, readable_amount, readable_siz
 from spcs.run.story import Picture, Story, periods, readable
 from spcs.show.chart import Span, bar
 from spcs.show.compare import is_single, measured
+from spcs.show.jobs import settings
 from spcs.show.runs import duration
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -51,8 +52,9 @@ class Guess:
 
 @dataclass(frozen=True)
 class Part:
-    """`tone` is good, bad, wait or run; `letter` and `colour` stand for the run where there are several; `periods` are
-    (kind, words, duration), `pictures` (path, data URI), `wrong` the wrong ones of `guesses` predictions."""
+    """`tone` is good, bad, wait or run; `letter` and `colour` stand for the run where there are several; `told` is what
+    --set said. `periods` are (kind, words, duration), `pictures` (path, data URI), `wrong` the wrong ones of `guesses`
+    predictions."""
 
     letter: str
     colour: int
@@ -65,6 +67,7 @@ class Part:
     remedy: str
     begun: str
     day: str
+    told: str
     figures: Rows
     trace: tuple[str, ...]
     bar: Markup
@@ -101,6 +104,7 @@ def part(story: Story, number: int, longest: float) -> Part:
         remedy=_sentence(verdict.remedy) if bad else "",
         begun=moment(story.begin) if story.begin else "",
         day=f"{story.begin.astimezone(UTC):%d %b %H:%M}" if story.begin else "",
+        told=settings(story.record.overrides),
         figures=tuple((name, measured(value)) for name, value in (verdict.metrics or {}).items() if is_single(value))[
             :MOST_FIGURES
         ],

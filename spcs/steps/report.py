@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spcs import render
@@ -11,6 +11,7 @@ from spcs.account import sql
 from spcs.errors import SettingsProblem, shown_path
 from spcs.project import Project
 from spcs.run import gather, history, listing
+from spcs.run.listed import Listed
 from spcs.run.listing import Filter
 from spcs.run.model import Run
 from spcs.run.story import Story
@@ -24,12 +25,20 @@ MOST_RUNS = 26
 """As many as there are letters to tell them apart."""
 
 
-def report(project: Project, runs: Sequence[str], job: str, last: int, output: str) -> None:
-    """Write the page, and its path on stdout; raises SettingsProblem, NotReady or RunMissing before it is written.
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs, as typed: these; else so many of the newest, of a job or of all; else those of a sweep. Nothing of it
+    means the last one."""
 
-    Without `runs`, the last one is meant, or with `last` so many of the newest of `job` (or of all jobs).
-    """
-    wanted = _wanted(project, runs, job, last)
+    runs: Sequence[str] = ()
+    job: str = ""
+    last: int = 0
+    sweep: str = ""
+
+
+def report(project: Project, choice: Wanted, output: str) -> None:
+    """Write the page, and its path on stdout; raises SettingsProblem, NotReady or RunMissing before it is written."""
+    wanted = _wanted(project, choice)
     if project.dry:
         return _say_looks(project, wanted)
     stories = []
@@ -59,20 +68,30 @@ def completed(project: Project, story: Story) -> Story:
     return replace(story, record=history.complete(project.account, project.root, story.verdict))
 
 
-def _wanted(project: Project, runs: Sequence[str], job: str, last: int) -> list[Run]:
-    if runs and (last or job):
-        raise SettingsProblem("--last and --job choose runs, and so does --run", fix="leave one of them out")
-    if not runs and (last or job):
-        some = Filter(project.job(job)[0] if job else "", last=last or 1)
-        found = listing.entries(project.account, cache(project), home(project), some)
-        wanted = [entry.run for entry in found]
+def _wanted(project: Project, choice: Wanted) -> list[Run]:
+    ways = {
+        "--run": bool(choice.runs),
+        "--last or --job": bool(choice.last or choice.job),
+        "--sweep": bool(choice.sweep),
+    }
+    said = [way for way, is_said in ways.items() if is_said]
+    if len(said) > 1:
+        raise SettingsProblem(f"{said[0]} and {said[1]} both choose runs", fix="leave one of them out")
+    if choice.runs or not said:
+        wanted = [chosen(project, name) for name in dict.fromkeys(choice.runs or [""])]
     else:
-        wanted = [chosen(project, name) for name in dict.fromkeys(runs)] or [chosen(project, "")]
+        some = Filter(project.job(choice.job)[0] if choice.job else "", last=0 if choice.sweep else choice.last or 1)
+        found = listing.entries(project.account, cache(project), home(project), some)
+        wanted = [entry.run for entry in found if not choice.sweep or _is_of(entry, choice.sweep.lower())]
     if len(wanted) > MOST_RUNS:
         raise SettingsProblem(f"{len(wanted)} runs are too many for one page", fix=f"choose at most {MOST_RUNS}")
     if not wanted and not project.dry:
         raise SettingsProblem("there are no such runs", fix="inv jobs (it lists the runs there are)")
     return wanted
+
+
+def _is_of(entry: Listed, sweep: str) -> bool:
+    return sweep in (entry.run.name, entry.record.sweep if entry.record else "")
 
 
 def _place(project: Project, runs: Sequence[Run]) -> Path:

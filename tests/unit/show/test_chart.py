@@ -97,6 +97,7 @@ def test_labels_keep_apart_and_near_their_curves() -> None:
     assert sorted(places)[0] == pytest.approx(10, abs=8)
     ordered = sorted(places)
     assert all(after - before >= 7 - 1e-9 for before, after in itertools.pairwise(ordered))
+    assert spread([99.0, 100.0, 100.0], 5) == [90, 95, 100]  # what stands below belongs to the axis
 
 
 def test_a_bar_is_as_long_as_its_time() -> None:
