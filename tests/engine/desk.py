@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import pytest
 
@@ -99,3 +101,23 @@ def far_docker(program: Path, docker: Path, reports: str) -> None:
     """Write a program that is a docker of REPORTS, with the engine of `docker`."""
     program.write_text(FAR.format(docker=docker, reports=REPORTS[reports]))
     program.chmod(0o755)
+
+
+def listing(docker: Path, ref: str) -> dict[str, tuple[object, ...]]:
+    """Every entry of the image's file system: kind, mode, owner, link target, sha256 of the content."""
+    container = subprocess.run([str(docker), "create", ref], capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        with subprocess.Popen([str(docker), "export", container], stdout=subprocess.PIPE) as export:
+            return entries(cast(IO[bytes], export.stdout))
+    finally:
+        subprocess.run([str(docker), "rm", container], capture_output=True, check=True)
+
+
+def entries(stream: IO[bytes]) -> dict[str, tuple[object, ...]]:
+    found: dict[str, tuple[object, ...]] = {}
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for entry in tar:
+            content = tar.extractfile(entry) if entry.isreg() else None
+            digest = hashlib.sha256(content.read()).hexdigest() if content else ""
+            found[entry.name] = (entry.type, entry.mode & 0o7777, entry.uid, entry.gid, entry.linkname, digest)
+    return found

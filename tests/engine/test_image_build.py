@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import signal
 import subprocess
-import tarfile
 from pathlib import Path
-from typing import IO, cast
 
 import pytest
 
 from spcs.errors import BuildFailed, NotReady
 from spcs.image import requirement_files
-from tests.engine.desk import Desk, remove, use
+from tests.engine.desk import Desk, listing, remove, use
 from tests.images import NO_WHEEL, Served, lock_of, make_plan
 from tests.support import Client
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-
-def listing(docker: Path, ref: str) -> dict[str, tuple[object, ...]]:
-    """Every entry of the image's file system: kind, mode, owner, link target, sha256 of the content."""
-    container = subprocess.run([str(docker), "create", ref], capture_output=True, text=True, check=True).stdout.strip()
-    try:
-        with subprocess.Popen([str(docker), "export", container], stdout=subprocess.PIPE) as export:
-            return entries(cast(IO[bytes], export.stdout))
-    finally:
-        subprocess.run([str(docker), "rm", container], capture_output=True, check=True)
-
-
-def entries(stream: IO[bytes]) -> dict[str, tuple[object, ...]]:
-    found: dict[str, tuple[object, ...]] = {}
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
-        for entry in tar:
-            content = tar.extractfile(entry) if entry.isreg() else None
-            digest = hashlib.sha256(content.read()).hexdigest() if content else ""
-            found[entry.name] = (entry.type, entry.mode & 0o7777, entry.uid, entry.gid, entry.linkname, digest)
-    return found
 
 
 def layers(docker: Path, ref: str) -> list[str]:

@@ -37,6 +37,7 @@ DOCKERS: Final = {
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
 }
 KEPT_IMAGES: Final = 10
+# What a process has in an image that does not say it.
 USUAL_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAYERS_AT_ONCE: Final = 4
 CREATED: Final = "1980-01-01T00:00:00Z"  # the date of everything in the layers
@@ -154,7 +155,8 @@ def _command(before: Mapping[str, Any], steps: Recipe) -> list[str] | None:
 def _variables(config: Mapping[str, Any]) -> dict[str, str]:
     """What a process finds in the base; a PATH it has in any case."""
     entries = (config.get("config") or {}).get("Env") or []
-    return {"PATH": USUAL_PATH} | {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+    found = {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+    return {**found, "PATH": found.get("PATH") or USUAL_PATH}
 
 
 def _as_oci(layer: Mapping[str, Any]) -> dict[str, Any]:
