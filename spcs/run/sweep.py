@@ -5,6 +5,7 @@ One statement a look asks how all of them are; logs are for `inv logs`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from spcs.account.errors import Unreachable
 from spcs.errors import Left, NotReady, Problem
 from spcs.run import files, history, listing, watch
 from spcs.run.account import Account
-from spcs.run.follow import LAST_LOOKS, SILENCE, pause
+from spcs.run.follow import LAST_LOOKS, SILENCE, Budget, pause
 from spcs.run.listed import Member
 from spcs.run.model import Run, Snapshot, State
 from spcs.run.submit import Submission, submit
@@ -32,7 +33,8 @@ class SweepView(Protocol):
 
 
 class Sweep:
-    """`prepare` makes the submission of a run by its place in `said`; no more than `at_once` go on at a time."""
+    """`prepare` makes the submission of a run by its place in `said`; no more than `at_once` go on at a time. One that
+    has cost `budget` is cancelled."""
 
     def __init__(
         self,
@@ -42,9 +44,11 @@ class Sweep:
         prepare: Callable[[int], Submission],
         at_once: int,
         view: SweepView,
+        budget: Budget | None = None,
     ) -> None:
         self._account, self._root, self._prepare, self._view = account, root, prepare, view
-        self._at_once = at_once
+        self._at_once, self._budget = at_once, budget
+        self._running: dict[int, float] = {}
         self._looks: dict[int, int] = {}
         self._silent_since: float | None = None
         self._began = self._news = time.monotonic()
@@ -94,10 +98,19 @@ class Sweep:
             member = self.members[index]
             assert member.run is not None
             state = states.get(member.run.name, State.DELETED)
+            if state is State.RUNNING and self._budget:
+                self._hold_to(self._budget, index, member.run)
             if state is State.PENDING or state.final:
                 self._look_closely(index, member, member.run, state)
             elif state is not member.state:
                 self._change(index, replace(member, state=state))
+
+    def _hold_to(self, budget: Budget, index: int, run: Run) -> None:
+        now = time.monotonic()
+        if now - self._running.setdefault(index, now) >= budget.seconds:
+            self._running[index] = math.inf  # once
+            self._view.notice(f"stopping {run.name}: it has cost its max_credits, {budget.credits:g}")
+            files.cancel(self._account, run)
 
     def _look_closely(self, index: int, member: Member, run: Run, state: State) -> None:
         try:

@@ -53,12 +53,13 @@ def hourly(project: Project, record: Record | None) -> float | None:
     return None
 
 
-def tell_after(project: Project, record: Record) -> None:
-    """Say what a run has cost, and whether its pool goes on being billed."""
-    if project.is_local:
+def tell_after(project: Project, *records: Record) -> None:
+    """Say what runs that were started together have cost, and whether their pool goes on being billed."""
+    if project.is_local or not records:
         return
-    if record.end and record.end.credits is not None:
-        say(f"cost: about {number(record.end.credits)} credits")
+    record, known = records[0], [each.end.credits for each in records if each.end and each.end.credits is not None]
+    if len(known) == len(records):
+        say(f"cost: about {number(sum(known))} credits")
     with suppress(Problem):  # a role that may not see the pool may run jobs in it all the same
         rows = project.account.query(sql.show_compute_pools(record.run.pool)) if record.run.pool else []
         row = next((each for each in rows if str(each["name"]).upper() == record.run.pool.upper()), None)

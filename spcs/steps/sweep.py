@@ -18,6 +18,7 @@ from spcs.show import sweep as screen
 from spcs.show.console import say, write
 from spcs.show.runs import next_commands
 from spcs.spec import SpecError, family, parse
+from spcs.steps import cost
 from spcs.steps.follow import Stay
 from spcs.steps.jobs import results
 from spcs.steps.prepare import Changes, Recipe
@@ -37,18 +38,23 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
         raise SettingsProblem(f"--set asks for {len(combinations)} runs", f"a sweep has at most {MOST}")
     best.smaller_is_better(by)  # a wrong word is told before anything is started
     first = recipe.submission(combinations[0])
+    cost.tell_before(project, first.record)
     if project.dry:
         return _plan(project, recipe, combinations, first)
     prepare = _Prepare(recipe, combinations, first)
     room = _room(project, first)
     say(f"sweep {first.run.name}: {len(combinations)} runs, {_manner(room, first, len(combinations), follow)}")
     said = [{key.text: text for key, text in changes} for changes in combinations]
-    runs = Sweep(project.account, project.root, said, prepare, room, screen.SweepLines())
+    budget = cost.budget(project, first.record) if first.record else None
+    runs = Sweep(project.account, project.root, said, prepare, room, screen.SweepLines(), budget)
     try:
         runs.to_the_end(stay.limit) if follow else runs.start_all()
     except (KeyboardInterrupt, Left):
         raise _left(recipe.name, first.run.name, runs.members) from None
-    _tell(first.run.name, runs.members, by) if follow else _started(first.run.name, runs.members)
+    if not follow:
+        return _started(first.run.name, runs.members)
+    cost.tell_after(project, *[member.record for member in runs.members if member.record])
+    _tell(first.run.name, runs.members, by)
 
 
 class _Prepare:

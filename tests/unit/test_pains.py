@@ -38,7 +38,7 @@ SPEC = "spec:\n  containers:\n  - {name: main, image: /db/s/images/x:1, resource
 ELSEWHERE = {
     25: ("tests/wire/test_run_logs.py", "test_a_node_that_is_gone_leaves_the_records"),
     26: ("tests/wire/test_services_logs.py", "test_a_waiting_container_has_no_logs_yet"),
-    28: ("tests/wire/test_image_line.py", "test_registry_that_is_restarted_is_asked_again"),
+    28: ("tests/engine/test_image_push.py", "test_push_whose_last_step_fails_is_made_again"),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from spcs.errors import Refused
 from spcs.run import history
+from spcs.run.follow import Budget
 from spcs.run.listed import Member
 from spcs.run.model import State
 from spcs.run.submit import Submission
@@ -98,3 +99,12 @@ def test_a_run_that_was_dropped_meanwhile_is_over(at: Desk) -> None:
     at.account.query(f"DROP SERVICE {slow.run.service}")
     sweep.to_the_end()
     assert [member.state for member in sweep.members] == [State.DELETED, State.DONE]
+
+
+def test_a_run_that_has_cost_its_credits_is_stopped_and_the_others_go_on(at: Desk) -> None:
+    made, view = codes(at, "import time; time.sleep(600)", "pass"), Watched([], lambda: None)
+    sweep = Sweep(at.account, at.root, [{"lr": "1"}, {"lr": "2"}], made.__getitem__, 1, view, Budget(0.5, 1.0))
+    view._sweep.append(sweep)
+    sweep.to_the_end()
+    assert [member.state for member in sweep.members] == [State.CANCELLED, State.DONE]
+    assert view.notices == [f"stopping {made[0].run.name}: it has cost its max_credits, 0.5"]
