@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from spcs.account.errors import Unreachable
@@ -139,7 +139,11 @@ class _Follower:
             self._view.line(line)
         snapshot = self._snapshot
         assert snapshot is not None, "a run is over once it has been looked at"
-        return verdict.conclude(self._account, self._run, snapshot, self._tail, snapshot.doom, tuple(self._notes))
+        ended = verdict.conclude(self._account, self._run, snapshot, self._tail, snapshot.doom, tuple(self._notes))
+        if not self._is_stopped or ended.succeeded:
+            return ended
+        remedy = f"raise jobs.{self._run.job}.max_credits in invoke.yaml, then {ended.remedy}"
+        return replace(ended, reason=self._stopped(), remedy=remedy)
 
     def _wants_to_stop(self) -> bool:
         try:
@@ -236,9 +240,12 @@ class _Follower:
             return
         if (datetime.now(UTC) - began).total_seconds() >= budget.seconds:
             self._is_stopped = True
-            self._notes[f"stopped because it had cost its max_credits, {budget.credits:g}"] = None
-            self._view.notice(f"stopping the run: it has cost its max_credits, {budget.credits:g}")
+            self._view.notice(f"stopping the run: {self._stopped()}")
             files.cancel(self._account, self._run)
+
+    def _stopped(self) -> str:
+        assert self._manner.budget is not None
+        return f"it has cost its max_credits, {self._manner.budget.credits:g}"
 
     def _rest(self) -> None:
         now = time.monotonic()

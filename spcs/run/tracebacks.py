@@ -87,9 +87,10 @@ def pick(lines: Iterable[LogLine]) -> Traceback | None:
 
 
 def besides(lines: Sequence[LogLine]) -> list[LogLine]:
-    """Return the lines that belong to no traceback, and are not the starter's."""
+    """Return the lines that belong to no traceback, are not the starter's, and are not empty."""
     taken = {id(line) for _, own in _all(lines) for line in own}
-    return [line for line in lines if id(line) not in taken and not _STARTERS_WORDS.search(line.text)]
+    rest = (line for line in lines if id(line) not in taken and line.text.strip())
+    return [line for line in rest if not _STARTERS_WORDS.search(line.text)]
 
 
 def _all(lines: Sequence[LogLine]) -> Iterator[tuple[Traceback, Sequence[LogLine]]]:

@@ -107,7 +107,8 @@ def test_a_run_that_has_cost_its_credits_is_stopped(at: Desk) -> None:
     run = at.start("import time\nprint('begun', flush=True)\ntime.sleep(600)")
     seen, ended = at.follow(run, Manner(budget=Budget(0.5, 1.0)))
     assert ended.state is State.CANCELLED
-    assert ended.notes == ("stopped because it had cost its max_credits, 0.5",)
+    assert ended.reason == "it has cost its max_credits, 0.5"
+    assert ended.remedy == "raise jobs.tiny.max_credits in invoke.yaml, then inv run --job tiny"
     assert "stopping the run: it has cost its max_credits, 0.5" in seen.notices
 
 
