@@ -30,12 +30,13 @@ class Repository:
     def digest(self) -> str | None:
         """The digest of the image's tag, None if there is none.
 
-        A registry that lets a fresh login push, but not look, is no reason to stop: then, too, the answer is None.
+        A registry that lets a fresh login push, but not look, is no reason to stop, and neither is an old login where
+        there is no way to a fresh one: then, too, the answer is None.
         """
         try:
             return self._ask(lambda registry: registry.digest(self.target.repository, self.target.tag))
         except RegistryRefusal as refusal:
-            if self._token and refusal.status in (401, 403):
+            if refusal.status in (401, 403):
                 return None
             raise
 

@@ -165,6 +165,18 @@ def test_build_without_a_login_asks_nobody(desk: Desk, served: Served) -> None:
     assert served.seen == []
 
 
+def test_build_whose_login_has_run_out_neither_renews_it_nor_makes_a_fuss(desk: Desk, served: Served) -> None:
+    desk.build()
+    desk.push()
+    (desk.root / "app" / "name.txt").write_text(f"{desk.root} edited")
+    served.door.expire()
+    issued = served.door.issued
+    desk.said.clear()
+    assert desk.build(asks=False).outcome.startswith("built training:")
+    assert served.door.issued == issued
+    assert not [text for text in desk.said if "could not be asked" in text]
+
+
 def test_line_that_drops_is_sent_over_again(desk: Desk) -> None:
     desk.build()
     with line_to(desk.served.host) as line:
