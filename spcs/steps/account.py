@@ -31,23 +31,25 @@ def setup(project: Project, job: str, admin: bool) -> None:
     account = project.connect()
     user = YOUR_USER if project.dry else quoting.as_given(account.current_user())
     text = setup_sql(project, job, user, admin)
+    again = " ".join(["inv setup --no-admin", *([f"--job {job}"] if job else [])])
     for statement in statements(text):
         if project.dry:
             account.query(statement)
         else:
-            _carry_out(account, statement, project.settings.snowflake)
+            _carry_out(account, statement, project.settings.snowflake, again)
     if project.dry:
         _say_what_is_there(project, text)
 
 
-def _carry_out(account: Account, statement: str, home: Snowflake) -> None:
+def _carry_out(account: Account, statement: str, home: Snowflake, again: str) -> None:
+    """Send a statement and say what came of it; `again` is the command that makes what could not be made now."""
     thing = objects.created(statement)
     row = None
     if thing:
         with suppress(Problem):  # a look that is refused is no reason not to go on
             row = look(account, thing, home)
     if thing and thing.kind == "SECRET" and "?" in statement:
-        return _say_of(thing, row, "exists" if row else _make_secret(account, thing, statement))
+        return _say_of(thing, row, "exists" if row else _make_secret(account, thing, statement, again))
     answer = account.query(statement)
     if thing:
         _say_of(thing, row, "exists" if row or objects.was_there(answer) else "created")
@@ -55,12 +57,12 @@ def _carry_out(account: Account, statement: str, home: Snowflake) -> None:
         say(f"{'ok':<8} {headline(statement)}")
 
 
-def _make_secret(account: Account, thing: objects.Object, statement: str) -> str:
+def _make_secret(account: Account, thing: objects.Object, statement: str, again: str) -> str:
     """Create a secret with the value that the user gives; what became of it, in a word."""
     value = secrets.value_of(thing.stored)
     if value is None:
         say(f"{thing} is not made: nobody is here to be asked for its value", "warn")
-        say(f"{'':<8} fix: export {secrets.variable(thing.stored)}=…, then inv setup --no-admin")
+        say(f"{'':<8} fix: export {secrets.variable(thing.stored)}=…, then {again}")
         return "missing"
     return "exists" if objects.was_there(account.query(statement, value)) else "created"
 

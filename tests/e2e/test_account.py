@@ -240,7 +240,7 @@ def test_a_job_gets_its_secret_and_its_hosts_and_both_are_taken_down(fresh: Proj
     assert "SECRET_STRING = ?" in plan.stdout
     without = fresh.inv("setup", "--job", "hub", env=level)
     assert told(without, "created")[5:8] == ACCESS
-    assert "fix: export SPCS_SECRET_HUB_TOKEN=…, then inv setup --no-admin\n" in without.stderr
+    assert "fix: export SPCS_SECRET_HUB_TOKEN=…, then inv setup --no-admin --job hub\n" in without.stderr
     assert told(without, "missing") == ("secret HUB_TOKEN",)
     assert "ok       ALTER DATABASE TRAINING_DB SET LOG_EVENT_LEVEL = INFO\n" in without.stderr
     refused = fresh.inv("build", "push", "run", "--job", "hub")
