@@ -20,7 +20,10 @@ def look(ground: Ground) -> Finding:
         return fail(f"there is no compute pool {name}, or {flake.role} may not see it", ground.command("setup"))
     if name.upper().startswith(SYSTEMS_OWN):
         return fail(f"{name} takes notebooks and models only, no jobs", "name a pool of your own in invoke.yaml")
-    return judge({**row, **_complaint(ground, name)})
+    found = judge({**row, **_complaint(ground, name)})
+    if found.status != "ok" or ground.is_local or str(row["state"]).upper() != "IDLE":
+        return found
+    return ok(f"{found.message}; it is billed until it has been idle for {row.get('auto_suspend_secs')} s")
 
 
 def judge(row: Mapping[str, Any]) -> Finding:

@@ -99,7 +99,7 @@ def _all(lines: Sequence[LogLine]) -> Iterator[tuple[Traceback, Sequence[LogLine
         texts = [_MARK.sub("", line.text, count=1) for line in own]
         for chain in _chains(list(_blocks(texts)), texts):
             first, end = chain[0].first, chain[-1].end
-            shown, errors = _screen(chain), tuple(_cut(" ".join(block.error)) for block in reversed(chain))
+            shown, errors = _screen(chain, speaker), tuple(_cut(" ".join(block.error)) for block in reversed(chain))
             yield Traceback(shown, errors, _part(errors[0]), own[first].time, speaker), own[first:end]
 
 
@@ -185,14 +185,14 @@ def _part(error: str) -> Part:
     return Part.FOLLOWED if _FOLLOWED.search(error) else Part.CAUSE
 
 
-def _screen(chain: Sequence[_Block]) -> tuple[str, ...]:
-    """The last exception with its frames; of those before, only what was raised."""
+def _screen(chain: Sequence[_Block], speaker: str) -> tuple[str, ...]:
+    """The last exception with its frames, and the mark of its process; of those before, only what was raised."""
     lines: list[str] = []
     for block in chain[-3:-1]:
         lines += [*block.error[:1], ""]
     last = chain[-1]
     lines += [last.link] if last.link and lines else []
-    lines += [last.heading] if last.heading else []
+    lines += [f"[{speaker}]: {last.heading}" if speaker else last.heading] if last.heading else []
     lines += [*_frames(last.frames), *last.error]
     return tuple(map(_cut, lines))
 

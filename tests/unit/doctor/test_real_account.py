@@ -93,6 +93,14 @@ def test_integrations_of_a_real_account(ground: Make) -> None:
     assert (found.status, "GRANT USAGE ON INTEGRATION HUB TO ROLE R" in found.fix) == ("fail", True)
 
 
+def test_an_idle_pool_is_billed(ground: Make) -> None:
+    row = {**POOL, "name": "TRAINING_POOL", "state": "IDLE", "auto_suspend_secs": 300}
+    found = real(ground, Known(row), doctor.pool.look)
+    assert found == doctor.model.ok(
+        "TRAINING_POOL is idle, 1 to 2 nodes of F; it is billed until it has been idle for 300 s"
+    )
+
+
 def test_a_host_with_an_underscore(ground: Make) -> None:
     url = "my_org-acct.registry.snowflakecomputing.com/db/s/images"
     found = real(ground, Known({"name": "IMAGES", "repository_url": url}), doctor.repository.look)

@@ -50,7 +50,7 @@ def test_of_torchrun_s_processes_the_one_that_failed_first_is_told() -> None:
         "KeyError: 'label'\n"
         "\n"
         "The above exception was the direct cause of the following exception:\n"
-        "Traceback (most recent call last):\n"
+        "[rank1]: Traceback (most recent call last):\n"
         '  File "/home/app/two.py", line 13, in <module>\n'
         "    main()\n"
         '  File "/home/app/two.py", line 10, in main\n'
