@@ -36,6 +36,19 @@ token = os.environ.pop("HF_TOKEN")
 print("digest", hashlib.sha256(token.encode()).hexdigest())
 print("environment", dict(os.environ))
 """
+MORE = (
+    *(
+        "render --job hub",
+        "--dry setup --job hub",
+        "setup --job hub",
+        "login",
+        "status --json",
+        "logs",
+        "fetch",
+        "jobs",
+    ),
+    *("report", "doctor --job hub --json", "images", "local.status", "--dry teardown --admin"),
+)
 FILES = (".env", ".netrc", "id_rsa", "credentials.json", "connections.toml", "app/.env", "app/.netrc")
 VARIABLES = ("SNOWFLAKE_PASSWORD", "SNOWFLAKE_TOKEN", "AWS_SECRET_ACCESS_KEY", "PRIVATE_KEY_PASSPHRASE")
 MINE = """
@@ -103,10 +116,8 @@ def chain(desk: Desk) -> None:
     assert done.code == 0, done
     digest = hashlib.sha256(desk.planted["the secret HUB_TOKEN"].encode()).hexdigest()
     assert f"digest {digest}" in done.stdout, done
-    for words in (["render", "--job", "hub"], ["--dry", "setup", "--job", "hub"], ["setup", "--job", "hub"], ["login"],
-                  ["status", "--json"], ["logs"], ["fetch"], ["doctor", "--job", "hub", "--json"], ["images"],
-                  ["local.status"], ["--dry", "teardown", "--admin"]):  # fmt: skip
-        desk.inv(*words)
+    for words in MORE:
+        desk.inv(*words.split())
 
 
 def failures(desk: Desk) -> None:

@@ -24,6 +24,7 @@ jobs:
     command: [python, ends.py]
     code: [ends.py, hungry.py]
     pins: {}
+    secrets: [{name: HUB, env: HUB_TOKEN}, {name: HUB, mount: /secrets/hub}]
   hungry:
     command: [python, hungry.py]
     code: [ends.py, hungry.py]
@@ -34,6 +35,8 @@ ENDS = """
 import os, pathlib, sys, urllib.request
 account = f"http://{os.environ['SNOWFLAKE_HOST']}:{os.environ['SNOWFLAKE_PORT']}/"
 print('user', os.getuid(), 'account', urllib.request.urlopen(account).status)
+in_file = pathlib.Path('/secrets/hub/secret_string').read_text()
+print('secret', os.environ['HUB_TOKEN'] == in_file == "it's, two\\nlines")
 pathlib.Path(os.environ['MOUNT_PATH'], 'result.txt').write_text('made by podman')
 print('last words', flush=True)
 sys.exit(3)
@@ -55,7 +58,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made.write("hungry.py", HUNGRY)
     made.edit("invoke.yaml", "\njobs:\n", JOBS)
     try:
-        done = made.inv("setup")
+        done = made.inv("setup", "--job", "ends", env={"SPCS_SECRET_HUB": "it's, two\nlines"})
         assert done.code == 0, done
         assert "podman" in done.stderr + done.stdout
         yield made
@@ -106,9 +109,10 @@ def account_id(project: Project) -> str:
 def test_a_container_that_exits_3_gives_its_code_and_last_lines(ended: Outcome) -> None:
     assert ended.code == 1, ended
     assert "with podman (buildah builder)" in ended.stderr
-    for text in ("exit code 3", "the last 2 log lines:", "last words", "fix: "):
+    for text in ("exit code 3", "the last 3 log lines:", "last words", "fix: "):
         assert text in ended.stderr, ended
     assert "user 1000 account 200" in ended.stdout
+    assert "secret True" in ended.stdout
 
 
 def test_each_layer_that_went_over_has_a_line_and_the_users_logins_stay_as_they_were(
