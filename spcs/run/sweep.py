@@ -18,7 +18,8 @@ from spcs.run import files, history, listing, watch
 from spcs.run.account import Account
 from spcs.run.follow import LAST_LOOKS, SILENCE, Budget, pause
 from spcs.run.listed import Member
-from spcs.run.model import Run, Snapshot, State
+from spcs.run.model import Run, Snapshot, State, Verdict
+from spcs.run.record import Record
 from spcs.run.submit import Submission, submit
 
 
@@ -34,7 +35,7 @@ class SweepView(Protocol):
 
 class Sweep:
     """`prepare` makes the submission of a run by its place in `said`; no more than `at_once` go on at a time. One that
-    has cost `budget` is cancelled."""
+    has cost `budget` is cancelled; `done` is told of the end of each."""
 
     def __init__(
         self,
@@ -45,9 +46,10 @@ class Sweep:
         at_once: int,
         view: SweepView,
         budget: Budget | None = None,
+        done: Callable[[Verdict, Record], None] = lambda ended, record: None,
     ) -> None:
         self._account, self._root, self._prepare, self._view = account, root, prepare, view
-        self._at_once, self._budget = at_once, budget
+        self._at_once, self._budget, self._done = at_once, budget, done
         self._running: dict[int, float] = {}
         self._looks: dict[int, int] = {}
         self._silent_since: float | None = None
@@ -101,7 +103,7 @@ class Sweep:
             if state is State.RUNNING and self._budget:
                 self._hold_to(self._budget, index, member.run)
             if state is State.PENDING or state.final:
-                self._look_closely(index, member, member.run, state)
+                self._look_closely(index, member, member.run)
             elif state is not member.state:
                 self._change(index, replace(member, state=state))
 
@@ -112,7 +114,7 @@ class Sweep:
             self._view.notice(f"stopping {run.name}: it has cost its max_credits, {budget.credits:g}")
             files.cancel(self._account, run)
 
-    def _look_closely(self, index: int, member: Member, run: Run, state: State) -> None:
+    def _look_closely(self, index: int, member: Member, run: Run) -> None:
         try:
             snapshot = watch.observe(self._account, run)
         except watch.RunMissing:
@@ -129,6 +131,7 @@ class Sweep:
         ended = history.conclude(self._account, member.run, snapshot, doom)
         record = history.complete(self._account, self._root, ended)
         self._change(index, replace(member, state=ended.state, record=record))
+        self._done(ended, record)
 
     def _change(self, index: int, member: Member) -> None:
         self.members[index] = member

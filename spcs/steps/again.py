@@ -38,7 +38,10 @@ class Again:
     def name(self) -> str:
         return self.record.run.job
 
-    def submission(self, changes: Changes = (), sweep: str = "") -> Submission:
+    def check(self, changes: Changes) -> None:
+        self._rendered(overrides.applied(self.settings, self.name, self.job, changes), self.record.run)
+
+    def submission(self, changes: Changes = ()) -> Submission:
         before, said = self.record, {key.text: text for key, text in changes}
         job = overrides.applied(self.settings, self.name, self.job, changes)
         pool = job.compute_pool or self.settings.snowflake.compute_pool
@@ -62,7 +65,7 @@ class Again:
                 versions={**before.versions, "desk": desk_versions()},
                 texts={**before.texts, SPEC_FILE: masked(spec, secrets_of(job.env))},
                 like=before.run.name,
-                sweep=sweep,
+                sweep="",
                 end=None,
             ),
         )

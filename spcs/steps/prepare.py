@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from spcs.account import sql
@@ -36,8 +37,11 @@ class Recipe(Protocol):
     def job(self) -> Job:
         """The job's settings, before any changes."""
 
-    def submission(self, changes: Changes = (), sweep: str = "") -> Submission:
-        """A new run; `sweep` is the name of the sweep's first run, empty for that one itself and outside of a sweep."""
+    def check(self, changes: Changes) -> None:
+        """Raise SettingsProblem where no run can be made with these changes, or it could never fit its pool."""
+
+    def submission(self, changes: Changes = ()) -> Submission:
+        """A new run."""
 
 
 @dataclass
@@ -50,7 +54,11 @@ class Fresh:
     earlier: Run | None = None
     _pushed: dict[str, Receipt] = field(default_factory=dict)
 
-    def submission(self, changes: Changes = (), sweep: str = "") -> Submission:
+    def check(self, changes: Changes) -> None:
+        job = overrides.applied(self.project.settings, self.name, self.job, changes)
+        run_specification(self.project, self.name, job, self._any_image, "any_run")
+
+    def submission(self, changes: Changes = ()) -> Submission:
         project, name, earlier = self.project, self.name, self.earlier
         job = overrides.applied(project.settings, name, self.job, changes)
         plan = image_plan(project, job)
@@ -75,9 +83,12 @@ class Fresh:
                 {SPEC_FILE: spec, **_texts(project, name, plan)},
                 overrides=said,
                 resumes=resumes,
-                sweep=sweep,
             ),
         )
+
+    @cached_property
+    def _any_image(self) -> str:
+        return image_path(self.project, image_plan(self.project, self.job))
 
     def _image(self, plan: ImagePlan, path: str, changes: Changes) -> Receipt:
         """The image as pushed, asked for once; raises NotReady when it has not been pushed."""

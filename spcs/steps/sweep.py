@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from spcs.account import sql
 from spcs.errors import JobFailed, Left, Problem, SettingsProblem
@@ -18,7 +19,7 @@ from spcs.show import sweep as screen
 from spcs.show.console import say, write
 from spcs.show.runs import next_commands
 from spcs.spec import SpecError, family, parse
-from spcs.steps import cost
+from spcs.steps import cost, hooks
 from spcs.steps.follow import Stay
 from spcs.steps.jobs import results
 from spcs.steps.prepare import Changes, Recipe
@@ -37,6 +38,8 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
     if len(combinations) > MOST:
         raise SettingsProblem(f"--set asks for {len(combinations)} runs", f"a sweep has at most {MOST}")
     best.smaller_is_better(by)  # a wrong word is told before anything is started
+    for changes in combinations:
+        recipe.check(changes)
     first = recipe.submission(combinations[0])
     cost.tell_before(project, first.record)
     if project.dry:
@@ -46,7 +49,8 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
     say(f"sweep {first.run.name}: {len(combinations)} runs, {_manner(room, first, len(combinations), follow)}")
     said = [{key.text: text for key, text in changes} for changes in combinations]
     budget = cost.budget(project, first.record) if first.record else None
-    runs = Sweep(project.account, project.root, said, prepare, room, screen.SweepLines(), budget)
+    done = partial(hooks.run_done, project)
+    runs = Sweep(project.account, project.root, said, prepare, room, screen.SweepLines(), budget, done)
     try:
         runs.to_the_end(stay.limit) if follow else runs.start_all()
     except (KeyboardInterrupt, Left):

@@ -46,6 +46,11 @@ def test_a_key_that_nothing_has_is_an_error_with_a_hint(tiny: Project) -> None:
     done = tiny.inv("--dry", "run", "--job", "train", "--set", "learning_rat=2")
     assert done.code == 2, done
     assert "did you mean 'learning_rate'?" in done.stderr
+    before = {run["run"] for run in listed(tiny, "--last", "0")}
+    for wrong in ("replicas=1,none", "resources.requests.memory=1Gi,900Gi"):
+        done = tiny.inv(*RUN, "--set", wrong)
+        assert done.code == 2, done
+    assert {run["run"] for run in listed(tiny, "--last", "0")} == before
 
 
 def test_like_runs_the_same_again_from_another_machine(tiny: Project, tmp_path: Path) -> None:
@@ -92,6 +97,30 @@ def test_like_that_cannot_be_says_why(tiny: Project) -> None:
     done = tiny.inv("run", "--like", "tiny_20200101_000000_bcdf", "--job", "train")
     assert done.code == 2, done
     assert "is no run of job 'train'" in done.stderr
+
+
+def test_resume_takes_set_as_well_and_like_says_what_is_not_the_same(tiny: Project) -> None:
+    first = name_of(tiny.inv(*RUN))
+    done = tiny.inv("run", "--resume", first, "--set", "lr=0.3")
+    assert done.code == 0, done
+    (newest,) = listed(tiny, "--last", "1")
+    assert (newest["resumes"], newest["set"]) == (first, {"lr": "0.3"})
+
+    copy = tiny.root / ".spcs" / "runs" / f"{first}.json"
+    record = json.loads(copy.read_text())
+    record["image"]["digest"], record["settings"]["pool"]["instance_family"] = "sha256:0", "CPU_X64_M"
+    copy.write_text(json.dumps(record))
+    template = (tiny.root / "templates/spec.yaml.j2").read_text()
+    tiny.write("templates/spec.yaml.j2", template + "# more\n")
+    done = tiny.inv("--dry", "run", "--like", first, "--set", "lr=0.3")
+    tiny.write("templates/spec.yaml.j2", template)
+    assert done.code == 0, done
+    assert "has changed since, so more differs than --set says" in done.stderr
+    done = tiny.inv("run", "--like", first)
+    assert done.code == 0, done
+    assert "the image was built again from the same inputs since: it is sha256:" in done.stderr
+    assert "and was sha256:0" in done.stderr
+    assert "has machines of CPU_X64_S now, and had CPU_X64_M" in done.stderr
 
 
 def test_a_sweep_runs_all_shows_the_best_and_fails_if_one_did(tiny: Project) -> None:

@@ -11,7 +11,8 @@ from spcs.errors import Refused
 from spcs.run import history
 from spcs.run.follow import Budget
 from spcs.run.listed import Member
-from spcs.run.model import State
+from spcs.run.model import State, Verdict
+from spcs.run.record import Record
 from spcs.run.submit import Submission
 from spcs.run.sweep import Sweep
 from tests.wire.desk import Desk, desk
@@ -103,8 +104,15 @@ def test_a_run_that_was_dropped_meanwhile_is_over(at: Desk) -> None:
 
 def test_a_run_that_has_cost_its_credits_is_stopped_and_the_others_go_on(at: Desk) -> None:
     made, view = codes(at, "import time; time.sleep(600)", "pass"), Watched([], lambda: None)
-    sweep = Sweep(at.account, at.root, [{"lr": "1"}, {"lr": "2"}], made.__getitem__, 1, view, Budget(0.5, 1.0))
+    told: list[tuple[State, str]] = []
+    said, budget = [{"lr": "1"}, {"lr": "2"}], Budget(0.5, 1.0)
+
+    def done(ended: Verdict, record: Record) -> None:
+        told.append((ended.state, record.run.name))
+
+    sweep = Sweep(at.account, at.root, said, made.__getitem__, 1, view, budget, done)
     view._sweep.append(sweep)
     sweep.to_the_end()
+    assert told == [(State.CANCELLED, made[0].run.name), (State.DONE, made[1].run.name)]
     assert [member.state for member in sweep.members] == [State.CANCELLED, State.DONE]
     assert view.notices == [f"stopping {made[0].run.name}: it has cost its max_credits, 0.5"]
