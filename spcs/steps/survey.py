@@ -24,9 +24,10 @@ CONTENTS = {
     "FILE FORMATS": "FILE FORMAT",
     "NETWORK RULES": "NETWORK RULE",
     "SECRETS": "SECRET",
+    "TASKS": "TASK",
 }
 """What a schema is looked through for: the word of SHOW, and the kind."""
-MORE_CONTENTS = ("TASKS", "STREAMS", "USER FUNCTIONS", "USER PROCEDURES")
+MORE_CONTENTS = ("STREAMS", "USER FUNCTIONS", "USER PROCEDURES")
 """As well, where the account lists them; the local one has none of these, and refuses."""
 
 
