@@ -100,6 +100,7 @@ class LogReader:
         found: dict[tuple[int, str], list[LogLine]] = {}
         for container in filter(self._wanted.reads, containers):
             key = (container.instance, container.name)
+            found[key] = []  # one that has not begun is waited for, too: its lines may be older than its neighbours'
             if container.status != "PENDING" or container.restarts:
                 source = self._sources.setdefault(key, Source(*key, since=self._wanted.since))
                 found[key] = self._before_restart(source, container.restarts)

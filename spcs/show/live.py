@@ -127,7 +127,7 @@ class LiveView(RunView):
     def __init__(self, run: Run, hourly: float | None = None) -> None:
         super().__init__()
         self._run, self._hourly = run, hourly
-        self._snapshot = Snapshot(State.PENDING)
+        self._snapshot: Snapshot | None = None
         self._progress = Progress()
         self._said: deque[tuple[str, Tone]] = deque()
         self._notes: set[str] = set()
@@ -171,7 +171,8 @@ class LiveView(RunView):
         ) as live:
             while not self._closed.wait(BEAT):
                 self._draw(console)
-                live.update(self._below(console), refresh=True)
+                if self._snapshot is not None:
+                    live.update(self._below(self._snapshot, console), refresh=True)
             self._draw(console)
 
     def _draw(self, console: Console) -> None:
@@ -183,10 +184,10 @@ class LiveView(RunView):
             lines = (Text.from_ansi(text, style=_STYLES.get(tone, "")) for text, tone in said)
             console.print(Text("\n").join(lines), soft_wrap=True)
 
-    def _below(self, console: Console) -> Text:
+    def _below(self, snapshot: Snapshot, console: Console) -> Text:
         from rich.text import Text
 
-        shown = below(self._run, self._snapshot, self._progress, datetime.now(UTC), self._hourly, console.encoding)
+        shown = below(self._run, snapshot, self._progress, datetime.now(UTC), self._hourly, console.encoding)
         drawn = [Text("  ").join(Text(text, _STYLES.get(tone, "")) for text, tone in line if text) for line in shown]
         for line in drawn:
             line.truncate(console.width, overflow="ellipsis")

@@ -53,6 +53,8 @@ def run(here: Project) -> str:
     name = done.stdout.strip()
     assert re.fullmatch(r"mine_\d{8}_\d{6}_[a-z0-9]{4}", name), done
     assert f"come back with: inv logs --run {name} --follow" in done.stderr
+    while len(lines(here.inv("logs", "--run", name, "--grep", "step 2", "--json"))) < 2:  # both replicas have begun
+        assert json.loads(here.inv("status", "--run", name, "--json").stdout)["state"] == "RUNNING"
     return name
 
 

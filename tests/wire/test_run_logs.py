@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from spcs.errors import SettingsProblem
 from spcs.run import logs
 from spcs.run.follow import Manner, follow
 from spcs.run.logs import LogReader, Wanted
-from spcs.run.model import LogLine, Run, State, rfc3339
+from spcs.run.model import ContainerStatus, LogLine, Run, State, rfc3339
 from spcs.run.submit import submit
 from tests.wire.desk import POOL, Desk, Seen, desk
 from tests.wire.faults import DROPPED, LOST, Fault, answer, refused, slow
@@ -64,7 +65,7 @@ def test_a_hundred_thousand_lines_of_two_seconds_arrive_whole_and_in_order(at: D
     [
         (DROPPED, Fault(), DROPPED),
         (Fault(), LOST, LOST),
-        (Fault(), slow(0.7), slow(0.7)),
+        (slow(0.7), slow(0.7)),
         (Fault(), refused("390112", "Session token has expired. Renew it with the master token.")),
         (Fault(), refused("390111", "Session no longer exists. New login required to access the service.")),
     ],
@@ -89,10 +90,12 @@ def test_a_session_that_is_over_for_good_begins_anew(tmp_path_factory: pytest.Te
 
 
 def test_records_that_come_late_are_waited_for(at: Desk) -> None:
+    run = at.start(BURST)
+    at.follow(run)
     nothing = answer(("TIMESTAMP", "LOG"))
     with at.bad_line() as (line, account):
         line.on(RECORDS, nothing, nothing)
-        seen, _ = at.follow(at.start(BURST), account=account)
+        seen, _ = at.follow(run, account=account)
     assert numbers(seen) == list(range(5000))
     assert seen.notices == ["the log grew faster than Snowflake hands it out; waiting for its records"]
 
@@ -180,6 +183,20 @@ def test_replicas_and_containers_with_bursts_of_their_own_are_merged_by_time(at:
         assert own == list(range(3000)), me
     times = [line.time for line in seen.lines]
     assert times == sorted(times)
+
+
+def test_a_replica_that_begins_later_is_waited_for(at: Desk) -> None:
+    """Its first line may be older than one of a neighbour that was read before it was seen to have begun."""
+    run = Run("late", "DB", "S", "")
+    stamp = "2026-11-27T12:00:0{0}.000000000Z {1}".format
+    with at.bad_line() as (line, account):
+        line.on(", '0', 'main'", answer(("x",), (stamp(3, "three"),)), *[answer(("x",), (stamp(3, "three"),))] * 2)
+        line.on(", '1', 'main'", answer(("x",), (stamp(2, "two"),)), answer(("x",), (stamp(2, "two"),)))
+        reader = LogReader(account, run)
+        first, second = ContainerStatus(0, "main", "READY"), ContainerStatus(1, "main", "PENDING")
+        assert reader.poll([first, second]) == []
+        found = reader.poll([first, replace(second, status="READY")]) + reader.flush()
+    assert [each.text for each in found] == ["two", "three"]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,18 @@ def test_a_waiting_run_says_what_it_waits_for(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr() == ("", "waiting: Compute pool node(s) are being provisioned\n")
 
 
+def test_a_run_that_waits_long_says_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    view = runs.RunView()
+    for waited in (3.0, 72.0):
+        view.state(Snapshot(State.PENDING, waits_for="a node", waited=waited))
+    assert capsys.readouterr().err == "waiting: a node\nwaiting for 1 min 12 s: a node\n"
+
+
+def test_replicas_that_start_late_are_said_of_a_running_run(capsys: pytest.CaptureFixture[str]) -> None:
+    runs.RunView().state(Snapshot(State.RUNNING, containers(1), waits_for="replica 1 has not started yet"))
+    assert capsys.readouterr().err == "running: replica 1 has not started yet\n"
+
+
 def test_a_running_run_needs_one_word(capsys: pytest.CaptureFixture[str]) -> None:
     runs.RunView().state(Snapshot(State.RUNNING, containers(2)))
     assert capsys.readouterr().err == "running\n"
