@@ -187,6 +187,15 @@ def test_wheel_for_the_pools_processor_is_taken(desk: Desk, index: Path) -> None
     assert not [name for name in fetched if name.endswith("x86_64.whl")]
 
 
+def test_plan_says_what_is_put_together_and_does_nothing(desk: Desk) -> None:
+    engine = detect("wheels", desk.state, local_account=False)
+    build(desk.plan(), engine, job="train", state=desk.state, say=desk.said.append, dry=True)
+    assert desk.said[0] == "FROM oci:base"
+    assert "COPY app /home/app/app" in desk.said
+    assert [line for line in desk.said if line.startswith("pip download ") and "requirements-heavy.txt" in line]
+    assert not desk.state.exists()
+
+
 def refused(desk: Desk, problem: type[Problem], **settings: Any) -> Problem:
     with pytest.raises(problem) as caught:
         desk.build(desk.plan(**settings))

@@ -25,7 +25,8 @@ from spcs.image.layout import CONFIG_TYPE, Blob, as_json, manifest_of, write_lay
 from spcs.image.oci import OciEngine
 from spcs.image.wheels import recipe, system
 from spcs.image.wheels.assembly import Assembly
-from spcs.image.wheels.recipe import Recipe
+from spcs.image.wheels.fetch import PIP, indexed
+from spcs.image.wheels.recipe import Copy, Install, Recipe, Step
 from spcs.image.wheels.source import BaseImage, open_base
 from spcs.image.wheels.system import System
 from spcs.image.wheels.target import Target
@@ -57,6 +58,11 @@ class WheelsEngine(OciEngine):
         self._root = state.parent
         self._kept = state / "wheels"
         self._blobs = Blobs(self._kept)
+
+    def commands_to_build(self, build: Build) -> list[list[str]]:
+        """What is put together, as a Dockerfile would say it; for which platform pip is asked, the base tells."""
+        steps = recipe.read(build.plan.dockerfile, {"PATH": USUAL_PATH}).steps
+        return [["FROM", build.plan.base], *(words for step in steps if (words := _words(step)))]
 
     def build(self, build: Build, say: Say) -> str:
         self._kept.mkdir(parents=True, exist_ok=True)
@@ -108,6 +114,12 @@ class WheelsEngine(OciEngine):
         for old in layouts[KEPT_IMAGES:]:
             shutil.rmtree(old.parent)
         self._blobs.remove_unshared()
+
+
+def _words(step: Step) -> list[str]:
+    if isinstance(step, Copy):
+        return ["COPY", step.source, step.target]
+    return [*PIP, *indexed(step.indexes), f"--requirement={step.path}"] if isinstance(step, Install) else []
 
 
 def _check_python(lock: Lock, system: System, base: str) -> None:

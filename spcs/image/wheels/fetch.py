@@ -23,6 +23,7 @@ from spcs.image.commands import Answer, Say, follow
 from spcs.image.wheels.target import Target
 from spcs.lock import Requirement
 
+PIP: Final = ("pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes")
 AT_ONCE: Final = 4
 WORTH_A_PIP: Final = 4
 NONE_FITS: Final = re.compile(r"No matching distribution found for ([^\s]+)")
@@ -113,14 +114,17 @@ class Wheels:
 def download_argv(target: Target, indexes: Sequence[str], listed: Path) -> list[str]:
     """`pip download` of the requirements in the file `listed`, beside it."""
     return [
-        *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--progress-bar=off"),
-        *("--no-deps", "--only-binary=:all:", "--require-hashes"),
+        *(sys.executable, "-m", *PIP, "--disable-pip-version-check", "--no-input", "--progress-bar=off"),
         *("--implementation=cp", f"--python-version={target.minor}", f"--abi=cp{target.minor.replace('.', '')}"),
         *(f"--platform={platform}" for platform in target.platforms),
-        *(f"--extra-index-url={index}" for index in indexes),
+        *indexed(indexes),
         f"--dest={listed.parent}",
         f"--requirement={listed}",
     ]
+
+
+def indexed(indexes: Sequence[str]) -> list[str]:
+    return [f"--extra-index-url={index}" for index in indexes]
 
 
 def _count(missing: Sequence[Requirement]) -> str:
