@@ -181,10 +181,20 @@ def test_wheel_for_the_pools_processor_is_taken(desk: Desk, index: Path) -> None
     arm = make_wheel(index, "torch", "2.13.0+cpu", tag="cp311-cp311-manylinux_2_28_aarch64")
     desk.heavy = desk.heavy.rstrip() + b" \\\n" + locked(arm).splitlines()[1] + b"\n"
     make_base(desk.root / "arm", architecture="arm64")
-    desk.build(dataclasses.replace(desk.plan(base="oci:arm"), platform="linux/arm64"))
-    fetched = {path.name for path in (desk.state / "wheels" / "wheels").glob("*/*.whl")}
-    assert arm.name in fetched
-    assert not [name for name in fetched if name.endswith("x86_64.whl")]
+    plan = dataclasses.replace(desk.plan(base="oci:arm"), platform="linux/arm64")
+    desk.build(plan)
+    config, tars = desk.pulled(desk.push(plan))
+    assert config["architecture"] == "arm64"
+    assert "Tag: cp311-cp311-manylinux_2_28_aarch64" in content(tars, f"{PACKAGES}/torch-2.13.0+cpu.dist-info/WHEEL")
+    assert not list((desk.state / "wheels").glob("wheels/*/torch-*"))  # its layer is all that is kept of it
+
+
+def content(tars: list[bytes], path: str) -> str:
+    for tar in tars:
+        with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+            if path in archive.getnames() and (stream := archive.extractfile(path)):
+                return stream.read().decode()
+    raise AssertionError(f"no {path}")
 
 
 def test_plan_says_what_is_put_together_and_does_nothing(desk: Desk) -> None:

@@ -91,6 +91,9 @@ class Assembly:
             receipt.parent.mkdir(parents=True, exist_ok=True)
             receipt.write_text(json.dumps(asdict(layer), indent=2) + "\n")
             self._say(f"packed {planned.name} ({layer.size / 1e6:.1f} MB)")
+            for package in planned.packages:
+                if package.heavy:  # gigabytes need not lie there twice
+                    wheels[package].unlink()
         return layer
 
     def _install(self, planned: Planned, wheels: Mapping[Requirement, Path], layer: Writer) -> None:

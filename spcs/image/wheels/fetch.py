@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,8 @@ class Wheels:
         missing = [each for each in wanted if self._kept(each) is None]
         if missing:
             self._say(f"fetching {_count(missing)} for {self._target}")
+            for left in self._folder.glob(".*"):  # by a fetch that was killed
+                shutil.rmtree(left)
             parts = min(AT_ONCE, math.ceil(len(missing) / WORTH_A_PIP))
             with ThreadPoolExecutor(parts) as pool:
                 # Those that come one after the other in the alphabet are often of one size: nvidia-…, say.
