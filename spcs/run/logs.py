@@ -98,16 +98,23 @@ class LogReader:
         """Return the lines that are new and due, of those containers and the ones met before."""
         self.busy = False
         found: dict[tuple[int, str], list[LogLine]] = {}
+        try:
+            self._gather(containers, found)
+        except BaseException:  # of an account that is silent, or Ctrl-C: what was read by then is not read again
+            self._merger.take(found)
+            raise
+        self.busy &= not self.waits
+        return self._merger.feed(found, until=self._limit())
+
+    def _gather(self, containers: Iterable[ContainerStatus], found: dict[tuple[int, str], list[LogLine]]) -> None:
         for container in filter(self._wanted.reads, containers):
             key = (container.instance, container.name)
             found[key] = []  # one that has not begun is waited for, too: its lines may be older than its neighbours'
             if container.status != "PENDING" or container.restarts:
                 source = self._sources.setdefault(key, Source(*key, since=self._wanted.since))
-                found[key] = self._before_restart(source, container.restarts)
+                found[key] += self._before_restart(source, container.restarts)
         for key, source in self._sources.items():
-            found[key] = found.get(key, []) + self._fresh(source)
-        self.busy &= not self.waits
-        return self._merger.feed(found, until=self._limit())
+            found.setdefault(key, []).extend(self._fresh(source))
 
     def flush(self) -> list[LogLine]:
         """Return the lines that still waited, for other containers or for records."""
@@ -150,12 +157,13 @@ class LogReader:
         """Return what a container had still to say before it was restarted."""
         if restarts <= source.restarts:
             return []
-        source.restart(restarts)
         try:
             text = self._ask(source, since=source.since, previous=True)
-            return source.fresh(parse(text, source.instance, source.container))
+            lines = parse(text, source.instance, source.container)
         except Refused:
-            return source.fresh(self._recorded(source))
+            lines = self._recorded(source)
+        source.restart(restarts)
+        return source.fresh(lines)
 
     def _closed(self, source: Source) -> list[LogLine]:
         """Return the lines of a gap and after it, once its records are there, or waiting for them is given up."""
@@ -177,7 +185,6 @@ class LogReader:
 
     def _without_node(self, source: Source, refusal: Refused) -> list[LogLine]:
         """Return lines from the records: the node that kept the log is gone."""
-        gap = self._gaps.pop(source.key, None)
         try:
             recorded = self._records.lines(source)
         except Unreachable:
@@ -186,6 +193,7 @@ class LogReader:
             why = refusal.why.partition("\n")[0]
             self._say_once("gone", f"the log cannot be read: {why}; its records: {problem.why or problem.what}")
             recorded = []
+        gap = self._gaps.pop(source.key, None)
         return source.fresh(recorded) + (source.fresh(gap.held) if gap else [])
 
     def _recorded(self, source: Source, until: int | None = None) -> list[LogLine]:

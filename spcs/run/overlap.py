@@ -160,12 +160,16 @@ class Merger:
 
     def feed(self, batches: Mapping[tuple[int, str], list[LogLine]], until: int | None = None) -> list[LogLine]:
         """Take one round of new lines by (instance, container), give back the lines that are due, `until` a time."""
-        for source, lines in batches.items():
-            self._waiting.setdefault(source, []).extend(_rising(lines))
+        self.take(batches)
         newest = max((queue[-1][0] for queue in self._waiting.values() if queue), default=0)
         horizon = newest if len(self._waiting) < 2 else self._horizon
         self._horizon = newest
         return self._release(horizon if until is None else min(horizon, until))
+
+    def take(self, batches: Mapping[tuple[int, str], list[LogLine]]) -> None:
+        """Take new lines of a round that was broken off: they are due with those of the next."""
+        for source, lines in batches.items():
+            self._waiting.setdefault(source, []).extend(_rising(lines))
 
     def flush(self) -> list[LogLine]:
         """Give back everything that still waits."""

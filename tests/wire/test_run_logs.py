@@ -18,7 +18,7 @@ from spcs.run.logs import LogReader, Wanted
 from spcs.run.model import ContainerStatus, LogLine, Run, State, rfc3339
 from spcs.run.submit import submit
 from tests.wire.desk import POOL, Desk, Seen, desk
-from tests.wire.faults import DROPPED, LOST, Fault, answer, refused, slow
+from tests.wire.faults import DROPPED, GARBLED, LOST, Fault, answer, refused, slow
 
 TWELVE = "import time\nfor i in range(12): print(i, flush=True); time.sleep(0.1)"
 BURST = "for i in range(5000): print(f'{i:06d} ' + 'x' * 40)"
@@ -183,6 +183,17 @@ def test_replicas_and_containers_with_bursts_of_their_own_are_merged_by_time(at:
         assert own == list(range(3000)), me
     times = [line.time for line in seen.lines]
     assert times == sorted(times)
+
+
+def test_a_poll_that_breaks_off_between_two_containers_loses_nothing(at: Desk) -> None:
+    codes = {name: TWELVE.replace("print(i", f"print('{name}', i") for name in ("one", "two")}
+    with at.bad_line() as (line, account):
+        line.on("'two'", GARBLED, Fault(), GARBLED)
+        seen, ended = at.follow(submit(at.account, at.containers(codes), at.root), account=account)
+    assert ended.state is State.DONE
+    assert seen.notices == ["the account does not answer; trying again"] * 2
+    for name in codes:
+        assert [text for text in seen.texts if text.startswith(name)] == [f"{name} {i}" for i in range(12)]
 
 
 def test_a_replica_that_begins_later_is_waited_for(at: Desk) -> None:
