@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spcs.account import sql
+from spcs.account.errors import Missing
 from spcs.run import history, names
 from spcs.run.account import Account
 from spcs.run.listed import Listed
@@ -110,8 +111,11 @@ def _services(account: Account, home: Home) -> dict[str, Mapping[str, Any]]:
 
 
 def _staged(account: Account, home: Home) -> dict[str, str]:
-    """The records on the stage: run and MD5."""
-    found = account.list_stage(names.all_runs(home.stage), pattern=_RECORD)
+    """The records on the stage: run and MD5. None for a role that may not read it: the job services are there yet."""
+    try:
+        found = account.list_stage(names.all_runs(home.stage), pattern=_RECORD)
+    except Missing:
+        return {}
     paths = [(file.name.split("/"), file.md5) for file in found]
     return {path[-2]: md5 for path, md5 in paths if len(path) > 2 and path[-1] == names.record_file(path[-2])}
 

@@ -130,7 +130,7 @@ def again(project: Project, earlier: Run) -> Again:
     """What is needed to run that run once more; raises NotReady where its record does not say it."""
     record = history.find(project.account, project.root, earlier)
     spec = _spec(project, earlier)
-    if not record.settings or not spec:
+    if not spec or not record.settings.keys() >= {"job", "pool", "snowflake"}:
         raise NotReady(
             f"the run {earlier.name} cannot be repeated",
             "what it was made of is not known here, and --dry does not ask"
@@ -149,7 +149,7 @@ def _spec(project: Project, run: Run) -> str:
 def _settings(project: Project, record: Record) -> Settings:
     then = record.settings
     pool = check.build(ComputePool, then["pool"], ("pool",), lambda path: f"the record of {record.run.name}")
-    flake = replace(project.settings.snowflake, compute_pool=pool, warehouse=then["snowflake"]["warehouse"])
+    flake = replace(project.settings.snowflake, compute_pool=pool, warehouse=then["snowflake"].get("warehouse", ""))
     return replace(project.settings, snowflake=flake)
 
 
@@ -157,8 +157,9 @@ def _job(settings: Settings, record: Record, spec: str) -> Job:
     """The job's settings as they were; what the record masks is in the specification."""
     raw: dict[str, Any] = dict(record.settings["job"])
     env, args = _sent(spec)
-    raw["env"] = {name: env.get(name, text) if MASK in str(text) else text for name, text in raw["env"].items()}
-    if any(MASK in str(word) for word in raw["args"]) and len(args) == len(raw["args"]):
+    raw["env"] = {name: env.get(name, text) if MASK in str(text) else text for name, text in raw.get("env", {}).items()}
+    masked_args = raw.get("args", ())
+    if any(MASK in str(word) for word in masked_args) and len(args) == len(masked_args):
         raw["args"] = args
     return overrides.job_of(settings, record.run.job, raw, {})
 

@@ -81,6 +81,13 @@ def test_records_that_are_here_already_are_not_fetched_again(at: Desk, tmp_path:
     assert after | before == after
 
 
+def test_where_the_stage_cannot_be_read_the_runs_are_listed_all_the_same(at: Desk, tmp_path: Path) -> None:
+    run = at.start("pass")
+    at.follow(run)
+    found = listing.entries(at.account, tmp_path, Home("DB", "S", "DB.S.NOWHERE", "mine"))
+    assert [(entry.state, entry.record) for entry in found if entry.run.name == run.name] == [(State.DONE, None)]
+
+
 def test_a_run_without_a_record_is_listed_all_the_same(at: Desk, tmp_path: Path) -> None:
     run = at.start("pass")
     at.follow(run)
