@@ -34,7 +34,7 @@ def test_lines_keep_their_text(account: LocalAccount) -> None:
 
 
 def test_both_streams_come_in_order_of_time(account: LocalAccount) -> None:
-    code = "import sys, time\nfor i in range(4): print(i, file=sys.stderr if i % 2 else sys.stdout); time.sleep(0.01)"
+    code = "import sys, time\nfor i in range(4): print(i, file=sys.stderr if i % 2 else sys.stdout); time.sleep(0.1)"
     assert account.logs(done(account, code)) == ["0", "1", "2", "3"]
 
 
