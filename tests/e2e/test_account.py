@@ -187,7 +187,11 @@ def test_what_the_set_up_did_not_make_stays(fresh: Project) -> None:
 
 def test_a_pool_that_others_use_stays(fresh: Project) -> None:
     assert fresh.inv("setup", "build", "push").code == 0
-    started = fresh.inv("run", "--no-follow", env={"INVOKE_JOBS_TRAIN_ENV": "{TRAIN_STEPS: 1000000}"})
+    going_on = {
+        "INVOKE_JOBS_TRAIN_COMMAND": "[python, -c, 'import time; time.sleep(600)']",
+        "INVOKE_JOBS_TRAIN_ARGS": "[]",
+    }
+    started = fresh.inv("run", "--no-follow", env=going_on)
     assert started.code == 0, started
     other = {"INVOKE_SNOWFLAKE_SCHEMA": "ELSEWHERE"}
     assert fresh.inv("setup", env=other).code == 0
