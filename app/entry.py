@@ -38,6 +38,7 @@ PORT = 29500  # the specification declares it
 INTERFACE = "eth0"  # by which containers reach each other
 MEET_SECONDS = 720  # replicas start apart: one may wait for a machine, or for the image
 STOP_SECONDS = 25  # a container is killed 30 seconds after its SIGTERM
+LAST_SECONDS = 10  # a process may need them for its end; those that hang are killed later than that
 WORKER = "app.train"
 
 
@@ -178,6 +179,6 @@ def blamed(failures: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
     told = dict.fromkeys((-signal.SIGTERM, 128 + signal.SIGTERM), 3)
     weights = {runtime.FAILED: 1, -signal.SIGABRT: 1, runtime.PREEMPTED: 2, **told}
     first = min(second for _, _, second in failures)
-    soon = [(weights.get(code, 0), rank, code) for rank, code, second in failures if second <= first + 1]
+    soon = [(weights.get(code, 0), rank, code) for rank, code, second in failures if second <= first + LAST_SECONDS]
     _, rank, code = min(soon)
     return rank, 128 - code if code < 0 else code
