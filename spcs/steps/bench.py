@@ -10,7 +10,7 @@ from spcs.project import Project
 
 GROUPS = {
     "startup": ("startup",),
-    "image": ("image",),
+    "image": ("image", "wheels"),
     "logs": ("logs",),
     "training": ("loader", "training"),
     "gpu": ("gpu",),
