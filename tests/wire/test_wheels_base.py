@@ -144,6 +144,19 @@ def test_login_that_is_kept_for_the_host_is_used_and_goes_to_no_store(hub: Hub, 
     assert "secret" not in {authorization for part, _, authorization in hub.seen if part == "store"}
 
 
+def test_login_that_the_users_docker_keeps_is_used_where_there_is_none_here(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "users"))
+    (tmp_path / "users").mkdir()
+    kept = {"auths": {hub.registry: {"auth": Credentials("me", "users own").basic}}}
+    (tmp_path / "users" / "config.json").write_text(json.dumps(kept))
+    opened(hub, tmp_path)
+    tokens = [authorization for part, _, authorization in hub.seen if part == "login"]
+    assert tokens == [f"Basic {Credentials('me', 'users own').basic}"]
+    assert [path.name for path in (tmp_path / "users").iterdir()] == ["config.json"]
+
+
 def test_layer_of_other_bytes_is_refused_and_not_kept(hub: Hub, tmp_path: Path) -> None:
     base = opened(hub, tmp_path)
     blob = hub.folder / "blobs" / base.layers[0]["digest"].replace(":", "/")

@@ -20,8 +20,9 @@ from spcs.image import ImagePlan, Receipt, build, detect, push
 from spcs.image.credentials import Credentials
 from spcs.image.inputs import ContextFile
 from spcs.image.registry import Registry
+from spcs.image.wheels import engine as engine_of_wheels
 from tests.images import Served, make_plan, registry, write_code
-from tests.wheels import locked, make_base, make_wheel
+from tests.wheels import locked, make_base, make_layer, make_wheel, usual_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the server
 
@@ -195,6 +196,28 @@ def content(tars: list[bytes], path: str) -> str:
             if path in archive.getnames() and (stream := archive.extractfile(path)):
                 return stream.read().decode()
     raise AssertionError(f"no {path}")
+
+
+def test_layer_that_a_base_has_twice_is_read_once(desk: Desk) -> None:
+    system, python = usual_layers()
+    empty = make_layer()
+    make_base(desk.root / "twice", [system, empty, python, empty])
+    desk.build(desk.plan(base="oci:twice"))
+    _, tars = desk.pulled(desk.push(desk.plan(base="oci:twice")))
+    assert tars[:4] == [system, empty, python, empty]
+    assert "fetching 3 layers of the base image" in "\n".join(desk.said)
+
+
+def test_old_images_go_with_the_layers_that_only_they_had(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_of_wheels, "KEPT_IMAGES", 1)
+    kept = desk.state / "wheels"
+    for number in range(3):
+        (desk.root / "app" / "__main__.py").write_text(f"print({number})\n")
+        desk.build()
+    (index,) = kept.glob("images/*/index.json")
+    blobs = {path.name for path in (kept / "blobs" / "sha256").iterdir()}
+    assert blobs < {path.name for path in (index.parent / "blobs" / "sha256").iterdir()}
+    assert len(blobs) == 8
 
 
 def test_plan_says_what_is_put_together_and_does_nothing(desk: Desk) -> None:

@@ -45,7 +45,7 @@ CREATED: Final = "1980-01-01T00:00:00Z"  # the date of everything in the layers
 
 
 class WheelsEngine(OciEngine):
-    """Images as folders `.spcs/images/<name>-<tag>/`, each an OCI image layout whose blobs are shared with the others.
+    """Images as folders `.spcs/wheels/images/<name>-<tag>/`: OCI image layouts that share their blobs.
 
     `state` is `.spcs/`, the folder around it is where `oci:` bases are looked for.
     """
@@ -54,9 +54,9 @@ class WheelsEngine(OciEngine):
     name = "wheels"
 
     def __init__(self, state: Path, logins: Folder) -> None:
-        super().__init__(state / "images", logins, REASON)
         self._root = state.parent
         self._kept = state / "wheels"
+        super().__init__(self._kept / "images", logins, REASON)
         self._blobs = Blobs(self._kept)
 
     def commands_to_build(self, build: Build) -> list[list[str]]:
@@ -87,7 +87,9 @@ class WheelsEngine(OciEngine):
 
     def _fetch(self, base: BaseImage, say: Say) -> None:
         """Have the layers of the base here."""
-        lacking = [layer for layer in base.layers if not self._blobs.has(layer["digest"])]
+        # An empty layer is often there twice.
+        wanted = {layer["digest"]: layer for layer in base.layers}
+        lacking = [layer for digest, layer in wanted.items() if not self._blobs.has(digest)]
         if lacking:
             size = sum(layer["size"] for layer in lacking) / 1e6
             say(f"fetching {len(lacking)} layers of the base image, {size:.1f} MB")

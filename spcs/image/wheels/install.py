@@ -122,7 +122,9 @@ class _Source(WheelFile):
     def get_contents(self) -> Iterator[WheelContentElement]:
         rows = {row[0]: row for row in parse_record_file(self.read_dist_info("RECORD").splitlines())}
         for info in self._archive.infolist():
-            if info.is_dir():
+            if (
+                info.is_dir() or "/__pycache__/" in f"/{info.filename}"
+            ):  # `installer` would warn of each, and leave it out
                 continue
             row = rows.get(info.filename, (info.filename, "", ""))
             mode = info.external_attr >> 16

@@ -156,6 +156,14 @@ def test_same_wheel_gives_the_same_layer(tmp_path: Path) -> None:
     assert one == two
 
 
+def test_bytecode_of_a_wheel_is_left_out_in_silence(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    code = {"odd.py": b"", "__pycache__/odd.cpython-311.pyc": b"old", "odd/__pycache__/x.cpython-311.pyc": b"old"}
+    wheel = make_wheel(tmp_path, "odd", files=code)
+    _, tar = written(tmp_path, lambda layer: add(wheel, VENV, layer))
+    assert not [name for name in files(tar) if name.endswith(".pyc")]
+    assert not recwarn.list
+
+
 def test_wheel_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "evil", files={"../../../../etc/passwd": b"root::0:0::/:/bin/sh\n"})
     with pytest.raises(BadWheel, match="outside of its folder"):
