@@ -48,4 +48,4 @@ venv-test:
 clean:
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local_account down; fi
 	rm -rf .venv .spcs .mypy_cache .ruff_cache .pytest_cache
-	find spcs app local_account benchmarks examples tests -name __pycache__ -prune -exec rm -rf {} +
+	find commands spcs app local_account benchmarks examples tests -name __pycache__ -prune -exec rm -rf {} +

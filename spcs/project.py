@@ -183,9 +183,9 @@ def _needs_containers(running: Mapping[str, Any]) -> None:
         )
 
 
-def open_project(config: Config, task_file: str) -> Project:
-    """The project of `task_file`, the same object at every call of one process; raises SettingsProblem."""
-    root = Path(task_file).resolve().parent
+def open_project(config: Config, folder: Path) -> Project:
+    """The project in `folder`, the same object at every call of one process; raises SettingsProblem."""
+    root = folder.resolve()
     if root not in _opened:
         _opened[root] = Project(root, _settings(config, root), bool(config.run.dry), _laid_over(config))
     return _opened[root]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import REPO, repository_files
 
-TASKS = ("tasks", "image_tasks", "run_tasks", "local_tasks")
+TASKS = ("tasks", "commands")
 BUILDINGS = (*TASKS, "spcs", "app", "local_account", "benchmarks", "examples", "tests")
 MOST_LINES = 320
 
@@ -167,7 +167,7 @@ def told(wrong: list[Import]) -> str:
 
 
 def test_tasks_import_spcs_alone() -> None:
-    own = [found for file in TASKS for found in of(f"{file}.py")]
+    own = [*of("tasks.py"), *of("commands/")]
     wrong = [found for found in own if top(found) in BUILDINGS and top(found) not in ("spcs", *TASKS)]
     assert not wrong, told(wrong)
 

@@ -1,24 +1,10 @@
-"""The commands about images: `inv lock`, `build`, `push`, `images`, `login`. As in `tasks.py`: words and help only."""
+"""What runs in the containers: the locks of its packages, and the image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from invoke import Context, task
 
-if TYPE_CHECKING:
-    from spcs.project import Project
-
-JOB = "which entry of `jobs:` in invoke.yaml (default: the setting `job`)"
-ENGINE = "auto, docker, podman, wheels (no engine, a whole image) or none (default: image.engine)"
-JSON = "print one JSON object a line on stdout"
-
-
-def project(c: Context) -> Project:
-    """The project this folder is, opened once per process."""
-    from spcs.project import open_project
-
-    return open_project(c.config, __file__)
+from commands import ENGINE, JOB, JSON, project
 
 
 @task(

@@ -1,23 +1,10 @@
-"""The commands about the runs there are, from `inv status` to `inv fetch`. As in `tasks.py`: words and help only."""
+"""The runs there are: followed, compared, fetched, shown, removed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from invoke import Context, task
 
-RUN = "which run (default: the last one)"
-JSON = "print one JSON object a line on stdout"
-
-if TYPE_CHECKING:
-    from spcs.project import Project
-
-
-def project(c: Context) -> Project:
-    """The project this folder is, opened once per process."""
-    from spcs.project import open_project
-
-    return open_project(c.config, __file__)
+from commands import JSON, RUN, project
 
 
 @task(help={"run": RUN, "json": JSON})
@@ -111,6 +98,18 @@ def cancel(c: Context, run: str = "") -> None:
     step.cancel(project(c), run)
 
 
+@task(help={"first": "a run", "second": "another", "json": JSON})
+def diff(c: Context, first: str, second: str, json: bool = False) -> None:
+    """Show how two runs differ.
+
+    Settings, image, code, outcome and metrics where they are not the same, and patches of specification, Dockerfile and
+    uncommitted changes. The exit code is 0 whether they differ or not.
+    """
+    from spcs.steps import compare as step
+
+    step.compare(project(c), first, second, json)
+
+
 @task(help={"run": RUN, "only": "only this file or folder, or those that a pattern matches: '*.json', checkpoints"})
 def fetch(c: Context, run: str = "", only: str = "") -> None:
     """Copy the outputs of a run from the stage to runs/RUN/.
@@ -123,16 +122,39 @@ def fetch(c: Context, run: str = "", only: str = "") -> None:
     step.fetch(project(c), run, only)
 
 
-@task(help={"first": "a run", "second": "another", "json": JSON})
-def diff(c: Context, first: str, second: str, json: bool = False) -> None:
-    """Show how two runs differ.
+@task(
+    iterable=["run"],
+    help={
+        "run": f"{RUN}; say it again for more of them",
+        "last": "instead: so many of the newest runs",
+        "job": "instead: the newest run of that job, or with --last so many of it",
+        "sweep": "instead: the runs of that sweep (its first run)",
+        "output": "the file to write (default: runs/RUN/report.html)",
+    },
+)
+def report(
+    c: Context, run: list[str] | None = None, last: int = 0, job: str = "", sweep: str = "", output: str = ""
+) -> None:
+    """Write a page about runs: verdict, curves, settings, log.
 
-    Settings, image, code, outcome and metrics where they are not the same, and patches of specification, Dockerfile and
-    uncommitted changes. The exit code is 0 whether they differ or not.
+    One HTML file that loads nothing, to be read in a browser, mailed or printed; its path is printed on stdout. Several
+    runs are laid over each other: inv report RUN RUN.
     """
-    from spcs.steps import compare as step
+    from spcs.steps import report as step
 
-    step.compare(project(c), first, second, json)
+    step.report(project(c), step.Wanted(run or [], job, last, sweep), output)
+
+
+@task(help={"job": "only this job's runs", "port": "0 takes any that is free", "open": "open the browser, too"})
+def board(c: Context, job: str = "", port: int = 8700, open: bool = False) -> None:
+    """Show the runs in a browser while they go on.
+
+    A web page on this machine, for this machine alone: the list of runs, and of each its curves, log and state, which
+    change as it goes on. Its address is printed on stdout; Ctrl-C ends it.
+    """
+    from spcs.steps import board as step
+
+    step.board(project(c), job, port, open)
 
 
 @task(

@@ -1,20 +1,10 @@
-"""The commands `inv local.*`, about the account on this machine. As in `tasks.py`: words and help only."""
+"""`inv local.*`: the account on this machine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from invoke import Collection, Context, task
 
-if TYPE_CHECKING:
-    from spcs.project import Project
-
-
-def project(c: Context) -> Project:
-    """The project this folder is, opened once per process."""
-    from spcs.project import open_project
-
-    return open_project(c.config, __file__)
+from commands import JSON, project
 
 
 @task
@@ -36,7 +26,7 @@ def down(c: Context) -> None:
     local.down(project(c))
 
 
-@task(help={"json": "print one JSON object a line on stdout"})
+@task(help={"json": JSON})
 def status(c: Context, json: bool = False) -> None:
     """Say whether the local account runs, and how.
 
