@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
-def seconds(command: Sequence[str], folder: Path) -> float:
-    """Wall time of one run; raises CalledProcessError, which shows what a failing command wrote."""
+def seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> float:
+    """Wall time of one run; raises CalledProcessError, with what a failing command wrote."""
     started = time.perf_counter()
-    subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if done.returncode:
+        sys.stderr.buffer.write(done.stdout + done.stderr)
+        done.check_returncode()
     return time.perf_counter() - started
 
 
