@@ -192,7 +192,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _report(line: str, directory: Path) -> None:
     """Tell the server how the start went, and let go of its pipes: it waits until they are closed."""
-    os.write(1, f"{line}\n".encode())
+    with contextlib.suppress(BrokenPipeError):  # the server may be gone by now; the next one finds the process running
+        os.write(1, f"{line}\n".encode())
     with (directory / "keeper.log").open("ab") as own:
         os.dup2(own.fileno(), 1)
         os.dup2(own.fileno(), 2)

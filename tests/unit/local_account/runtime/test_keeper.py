@@ -53,6 +53,23 @@ def keep(directory: Path, code: str) -> int:
     return int(json.loads((directory / "started.json").read_text())["keeper"])
 
 
+def test_a_process_outlives_the_server_that_ended_while_it_began(directory: Path) -> None:
+    """Its keeper has nobody to tell that it has started."""
+    launch = {"argv": [sys.executable, "-c", "print('done')"], "env": {}, "cwd": str(directory)}
+    (directory / "launch.json").write_text(json.dumps(launch))
+    (directory / "log").touch()
+    nobody, pipe = os.pipe()
+    os.close(nobody)
+    with os.fdopen(pipe, "wb") as closed:
+        subprocess.run([sys.executable, "-I", keeper.__file__, directory], stdout=closed, check=True, timeout=120)
+    deadline = time.monotonic() + 60
+    while not (directory / "exit.json").exists():
+        assert time.monotonic() < deadline, (directory / "keeper.log").read_text()
+        time.sleep(0.02)
+    assert json.loads((directory / "exit.json").read_text())["exit_code"] == 0
+    assert (directory / "log").read_text().endswith("done\n")
+
+
 def end_all(directory: Path) -> threading.Thread:
     ending = threading.Thread(target=ProcessRuntime.end_all, args=(directory.parents[3],), daemon=True)
     ending.start()
