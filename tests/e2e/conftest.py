@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,21 @@ def engine_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     env = {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(folder / "account"), "SNOWFLAKE_HOME": str(folder)}
     yield env
     Project(support.REPO, env).close()
+
+
+@pytest.fixture(scope="session")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager[None]]:
+    """For the first build of an image with torch, by whichever process of the tests: built twice at once it would be
+    there in two versions, and the layers of an edited one could be those of the other."""
+    file = tmp_path_factory.getbasetemp().parent / "first-build.lock"
+
+    @contextmanager
+    def alone() -> Iterator[None]:
+        with file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    return alone
 
 
 TINY = """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -63,8 +65,11 @@ def machine(engine_account: dict[str, str], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def first(machine: Project) -> Outcome:
-    done = machine.inv("setup", "data", "build", "push", "run", timeout=1200)
+def first(machine: Project, one_by_one: Callable[[], AbstractContextManager[None]]) -> Outcome:
+    with one_by_one():
+        built = machine.inv("setup", "build", timeout=1200)
+    assert built.code == 0, built
+    done = machine.inv("data", "build", "push", "run", timeout=600)
     assert done.code == 0, done
     return done
 
