@@ -26,6 +26,9 @@ MEANINGS = {BAD_INPUT: "in app/: wrong settings or data", DIVERGED: "in app/: th
 
 CHECKPOINT = re.compile(r"checkpoints/[^/]+/manifest\.json")
 
+#: Weights of ends (`_weight`): one as of a fellow's, and one of which the log says that it was that.
+FELLOW, LOST = 2, 5
+
 # What a container's message begins with when it ended, or never began, because another one failed.
 _TOLD = ("Terminated", "Not started")
 
@@ -68,13 +71,20 @@ def culprit(snapshot: Snapshot, lines: Sequence[LogLine] = ()) -> ContainerStatu
     """Return the container to blame: of those that ended badly, the first whose end, and then whose log, says most
     about the cause."""
     failed = [c for c in snapshot.containers if c.exit_code not in (None, 0) or c.status == "FAILED"]
-    return min(failed, key=lambda c: (_weight(c), *_told_at(_own(lines, c))), default=None)
+    return min(failed, key=lambda c: _rank(c, tracebacks.pick(_own(lines, c))), default=None)
 
 
-def _told_at(own: Sequence[LogLine]) -> tuple[Part, int]:
-    """How little a container's log says of the cause, and when; one that says nothing may have lost another one."""
-    traceback = tracebacks.pick(own)
-    return (traceback.part, traceback.time) if traceback else (Part.FOLLOWED, 0)
+def _rank(container: ContainerStatus, traceback: Traceback | None) -> tuple[int, Part, int]:
+    """How little a container's end and then its log say of the cause, and when the log says it.
+
+    One that says nothing may have lost another one. Of one that says so the other is nearer to the cause, even where it
+    was told to stop before its own end had come.
+    """
+    weight = _weight(container)
+    if traceback is None:
+        return weight, Part.FOLLOWED, 0
+    lost = traceback.part is Part.FOLLOWED and weight == FELLOW
+    return LOST if lost else weight, traceback.part, traceback.time
 
 
 def _weight(container: ContainerStatus) -> int:
@@ -84,7 +94,7 @@ def _weight(container: ContainerStatus) -> int:
         return 4
     if container.signal == "SIGKILL":
         return 0 if out_of_memory(container) else 1
-    return {PREEMPTED: 3, 1: 2, 128 + signal.SIGABRT: 2}.get(container.exit_code or 0, 0)
+    return {PREEMPTED: 3, 1: FELLOW, 128 + signal.SIGABRT: FELLOW}.get(container.exit_code or 0, 0)
 
 
 def _was_told(container: ContainerStatus) -> bool:

@@ -65,10 +65,11 @@ def _pool(account: Account, name: str) -> waiting.Pool | None:
 
 def settled(snapshot: Snapshot) -> bool:
     """Tell whether a final snapshot also has its details: a failed run's container shows its exit code a little later
-    than the service its state."""
+    than the service its state, and the first replica to end need not be the one that failed first."""
     if snapshot.state is not State.FAILED:
         return snapshot.state.final
-    return any(c.exit_code not in (None, 0) or c.status == "FAILED" for c in snapshot.containers)
+    badly = any(c.exit_code not in (None, 0) or c.status == "FAILED" for c in snapshot.containers)
+    return badly and all(c.exit_code is not None or c.status in ("FAILED", "DONE") for c in snapshot.containers)
 
 
 def _containers(account: Account, run: Run) -> tuple[ContainerStatus, ...]:

@@ -192,3 +192,17 @@ def test_an_image_for_another_processor_is_told_while_the_run_waits() -> None:
     found = diagnosis.diagnose(RUN, snapshot, [], doom=doom)
     assert found.reason == doom
     assert found.remedy == "inv build push run --job train (inv doctor compares the processors)"
+
+
+LOST = "RuntimeError: [gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:4271"
+
+
+@pytest.mark.parametrize(("error", "blamed"), [(LOST, 1), ("ValueError: no such column", 0)])
+def test_whoever_lost_a_replica_is_not_to_blame_though_that_one_was_told_to_stop(error: str, blamed: int) -> None:
+    """It ended first, and while the account told the other to stop, that one's own end came."""
+    snapshot = failed(ended(1), ended(137, "Terminated", instance=1))
+    log = said(f'Traceback (most recent call last):\n  File "train.py", line 3, in <module>\n    step()\n{error}')
+    found = diagnosis.diagnose(RUN, snapshot, log)
+    assert found.container is not None
+    assert found.container.instance == blamed
+    assert found.reason.startswith(f"container main of instance {blamed} ended with exit code")

@@ -12,7 +12,10 @@ from spcs.run.watch import moment, settled
 def test_a_failed_run_is_settled_once_an_exit_code_is_in() -> None:
     container = ContainerStatus(0, "main", "READY")
     assert not settled(Snapshot(State.FAILED, (container,)))
-    assert settled(Snapshot(State.FAILED, (ContainerStatus(0, "main", "FAILED", exit_code=3),)))
+    failed = ContainerStatus(0, "main", "FAILED", exit_code=3)
+    assert settled(Snapshot(State.FAILED, (failed,)))
+    assert not settled(Snapshot(State.FAILED, (failed, ContainerStatus(1, "main", "TERMINATING"))))
+    assert settled(Snapshot(State.FAILED, (failed, ContainerStatus(1, "main", "FAILED", exit_code=1))))
     assert settled(Snapshot(State.DONE, (container,)))
     assert not settled(Snapshot(State.RUNNING, (container,)))
 
