@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from local_account.parse import records
 from local_account.parse.tokens import Tokens, Value
 
 TABLE = ("SNOWFLAKE", "TELEMETRY", "EVENTS")
@@ -28,7 +29,7 @@ class SelectEvents:
 
 def select_events(tokens: Tokens) -> SelectEvents:
     """Read what follows SELECT. ValueError if it is about another table; SqlError for a clause not known here."""
-    columns = _columns(tokens)
+    columns = records.columns(tokens, COLUMNS)
     tokens.expect("FROM")
     if tokens.name().parts != TABLE:
         raise ValueError("another table")
@@ -46,22 +47,11 @@ def select_events(tokens: Tokens) -> SelectEvents:
             tokens.expect_op("=")
             attributes.append((names, str(_value(tokens))))
         more = tokens.accept("AND")
-    descending = _order(tokens)
+    descending = records.descending(tokens)
     limit = tokens.integer() if tokens.accept("LIMIT") else None
     if not tokens.at_end():
         raise tokens.error()
     return SelectEvents(columns, kind, tuple(attributes), tuple(times), descending, limit)
-
-
-def _columns(tokens: Tokens) -> tuple[str, ...]:
-    if tokens.accept_op("*"):
-        return COLUMNS
-    columns = [tokens.identifier()]
-    while tokens.accept_op(","):
-        columns.append(tokens.identifier())
-    if not set(columns) <= set(COLUMNS):
-        raise ValueError("other columns")
-    return tuple(columns)
 
 
 def _comparison(tokens: Tokens) -> str:
@@ -96,13 +86,3 @@ def _value(tokens: Tokens) -> Value:
 def _cast(tokens: Tokens) -> None:
     if tokens.accept_op("::"):
         tokens.word()
-
-
-def _order(tokens: Tokens) -> bool:
-    if not tokens.accept("ORDER", "BY"):
-        return False
-    tokens.expect("TIMESTAMP")
-    descending = tokens.accept("DESC")
-    if not descending:
-        tokens.accept("ASC")
-    return descending

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from local_account.parse import records
 from local_account.parse.names import Name
 from local_account.parse.tokens import Tokens, Value
 
@@ -25,7 +26,7 @@ class RecordedLogs:
 
 def recorded_logs(tokens: Tokens) -> RecordedLogs:
     """Read what follows SELECT. ValueError if it is not about SPCS_GET_LOGS; SqlError for a clause not known here."""
-    columns = _columns(tokens)
+    columns = records.columns(tokens, COLUMNS)
     if not tokens.accept("FROM", "TABLE") or not tokens.accept_op("("):
         raise ValueError("not a table function")
     name = tokens.name()
@@ -34,22 +35,11 @@ def recorded_logs(tokens: Tokens) -> RecordedLogs:
     bounds = _bounds(tokens)
     tokens.expect_op(")")
     filters = _filters(tokens)
-    descending = _order(tokens)
+    descending = records.descending(tokens)
     limit = tokens.integer() if tokens.accept("LIMIT") else None
     if not tokens.at_end():
         raise tokens.error()
     return RecordedLogs(name, columns, bounds, filters, descending, limit)
-
-
-def _columns(tokens: Tokens) -> tuple[str, ...]:
-    if tokens.accept_op("*"):
-        return COLUMNS
-    columns = [tokens.identifier()]
-    while tokens.accept_op(","):
-        columns.append(tokens.identifier())
-    if not set(columns) <= set(COLUMNS):
-        raise ValueError("other columns")
-    return tuple(columns)
 
 
 def _bounds(tokens: Tokens) -> dict[str, Value]:
@@ -79,13 +69,3 @@ def _filters(tokens: Tokens) -> dict[str, Value]:
         filters[key] = tokens.value()
         joined = tokens.accept("AND")
     return filters
-
-
-def _order(tokens: Tokens) -> bool:
-    if not tokens.accept("ORDER", "BY"):
-        return False
-    tokens.expect("TIMESTAMP")
-    descending = tokens.accept("DESC")
-    if not descending:
-        tokens.accept("ASC")
-    return descending

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_account.account import Account
 from local_account.catalog import Path
-from local_account.errors import SqlError, invalid_value
+from local_account.errors import invalid_value
 from local_account.objects import StageFile
 from local_account.parse.names import StagePath
 from local_account.parse.stages import Get, ListFiles, Put, Remove
@@ -137,15 +137,6 @@ def remove(account: Account, session: Session, wanted: Remove) -> Result:
         account.stages.remove(stage, file)
     head = label(wanted.stage, stage)
     return rows(("name", "result"), [(head + file.key, "removed") for file in found])
-
-
-def need_file(account: Account, session: Session, place: StagePath) -> bytes:
-    """The bytes of one file on a stage. SqlError 2003 if it is not there."""
-    stage, key = locate(account, session, place)
-    content = account.stages.read(stage, key) if key else None
-    if content is None:
-        raise SqlError(2003, "02000", f"SQL compilation error:\nFile '{place}' does not exist or not authorized.")
-    return content
 
 
 HANDLERS: dict[type, Callable[[Account, Session, Any], Result]] = {

@@ -57,10 +57,6 @@ def create_table(name: str, columns: Mapping[str, str], *, replace: bool = False
     return f"{start} (\n{lines}\n)" + (f"\nCOMMENT = {literal(comment)}" if comment else "")
 
 
-def truncate_table(name: str) -> str:
-    return f"TRUNCATE TABLE {qualified(name)}"
-
-
 def copy_from_parquet(table: str, stage_path: str) -> str:
     """Load the Parquet file, or all of a folder, columns matched by name; FORCE loads again what was loaded before."""
     return "\n".join(
@@ -130,14 +126,6 @@ def describe_service(name: str) -> str:
 
 def show_job_services(schema: str) -> str:
     return f"SHOW JOB SERVICES IN SCHEMA {plain(schema)}"
-
-
-def show_services(schema: str) -> str:
-    return f"SHOW SERVICES IN SCHEMA {plain(schema)}"
-
-
-def show_service_instances(name: str) -> str:
-    return f"SHOW SERVICE INSTANCES IN SERVICE {plain(name)}"
 
 
 def show_service_containers(name: str) -> str:

@@ -51,10 +51,6 @@ class Key:
     option: Option | None = None
 
 
-Overrides = Mapping[str, str]
-"""Keys as `Key.text` to values as they were typed."""
-
-
 def choices(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Read the words after `--set`: keys as typed, and the one or several values of each.
 
