@@ -6,15 +6,10 @@ import pytest
 
 from spcs.run import diagnosis
 from spcs.run.model import ContainerStatus, LogLine, Output, Run, Snapshot, State
+from tests.runs import RUN, USER_ERROR, ended
 
-RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS", runs_app=True)
 OWN = dataclasses.replace(RUN, runs_app=False)
 CHECKPOINT = (Output("checkpoints/step-000100/manifest.json", 1),)
-USER_ERROR = "User application error, check container logs"
-
-
-def ended(code: int | None, message: str = USER_ERROR, name: str = "main", instance: int = 0) -> ContainerStatus:
-    return ContainerStatus(instance, name, "DONE" if code == 0 else "FAILED", message, code)
 
 
 def lines(count: int, container: str = "main") -> list[LogLine]:

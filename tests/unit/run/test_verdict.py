@@ -1,25 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from spcs.errors import JobFailed
 from spcs.run import diagnosis, verdict
-from spcs.run.model import ContainerStatus, LogLine, Output, Run, State, Verdict
-
-RUN = Run("train_20260827_120005_bcdf", "DB", "S", "DB.S.RUNS", runs_app=True)
-OWN = dataclasses.replace(RUN, runs_app=False)
-CHECKPOINT = (Output("checkpoints/step-000100/manifest.json", 1),)
-USER_ERROR = "User application error, check container logs"
-
-
-def ended(code: int | None, message: str = USER_ERROR, name: str = "main", instance: int = 0) -> ContainerStatus:
-    return ContainerStatus(instance, name, "DONE" if code == 0 else "FAILED", message, code)
-
-
-def lines(count: int, container: str = "main") -> list[LogLine]:
-    return [LogLine(i, 0, container, f"{container} {i}") for i in range(count)]
+from spcs.run.model import Output, State, Verdict
+from tests.runs import RUN, ended
 
 
 def test_a_container_that_never_started_has_no_log_to_correct() -> None:
