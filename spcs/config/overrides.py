@@ -189,7 +189,8 @@ def _check_kind(key: Key, text: str) -> None:
     try:
         convert(text)
     except (ValueError, LookupError):
-        raise SettingsProblem(f"--set {key.text} must be {wanted}, not {text!r}") from None
+        what = f"--set {key.text} must be {wanted}, not {text!r}"
+        raise SettingsProblem(what, fix=f"give it {wanted}: --set {key.text}=...") from None
 
 
 def _with_option(

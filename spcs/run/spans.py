@@ -25,4 +25,9 @@ def since(text: str, now: float | None = None) -> int:
     moment = nanoseconds(text.strip())
     if moment is not None:
         return moment
-    return int(((time.time() if now is None else now) - seconds(text, "--since")) * 1_000_000_000)
+    try:
+        ago = seconds(text, "--since")
+    except SettingsProblem:
+        fix = "write how long ago (30s, 10m, 1h30m, 7d), or a time such as 2026-11-27T12:00:00Z"
+        raise SettingsProblem(f"--since {text!r} is no span of time, and no moment either", fix=fix) from None
+    return int(((time.time() if now is None else now) - ago) * 1_000_000_000)

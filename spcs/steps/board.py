@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from spcs import render
 from spcs.board import Board, Page
-from spcs.errors import NotReady, Problem
+from spcs.errors import NotReady, Problem, SettingsProblem
 from spcs.project import Project
 from spcs.run import listing, names
 from spcs.run.gather import Measured, Teller
@@ -27,6 +27,7 @@ from spcs.steps.jobs import cache, home
 from spcs.steps.report import completed
 
 SHOWN = 50
+LAST_PORT = 65_535
 SOON, LATER = 2.0, 10.0  # seconds between two looks: while something goes on, and while nothing does
 AT_ONCE = 4
 AT_A_TIME = 8  # curves of ended runs that are read before a page is shown; the others follow
@@ -39,7 +40,10 @@ Look = Callable[[], tuple[str, bool]]
 
 
 def board(project: Project, job: str, port: int, open_browser: bool) -> None:
-    """Serve until Ctrl-C; raises NotReady where the port is taken, and what an account raises that is not ready."""
+    """Serve until Ctrl-C; raises SettingsProblem for a port that is none, NotReady where it is taken, and what an
+    account raises that is not ready."""
+    if not 0 <= port <= LAST_PORT:
+        raise SettingsProblem(f"--port is {port}", fix=f"choose one up to {LAST_PORT}, or --port 0 (any free one)")
     wanted = Filter(project.job(job)[0] if job else "", last=SHOWN)
     first = listing.entries(project.account, cache(project), home(project), wanted)
     if project.dry:

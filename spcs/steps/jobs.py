@@ -21,7 +21,7 @@ from spcs.show.console import say
 
 def jobs(project: Project, job: str, state: str, last: int, since: str, as_json: bool) -> None:
     """Show the runs, newest first, each with the metrics it ended with. Raises SettingsProblem for a wrong filter."""
-    wanted = Filter(job, states(state), _since(since), max(0, last))
+    wanted = Filter(job, states(state), _since(since), most(last))
     found = listing.entries(project.account, cache(project), home(project), wanted)
     if project.dry:
         return
@@ -68,6 +68,13 @@ def home(project: Project) -> Home:
 def cache(project: Project) -> Path:
     """The folder for copies of the records of an account; deleting it costs only time."""
     return project.receipts / "records" / project.settings.connection
+
+
+def most(last: int) -> int:
+    """How many runs --last asks for; raises SettingsProblem for less than none."""
+    if last < 0:
+        raise SettingsProblem(f"--last is {last}", fix="say how many, the newest first; 0 is all")
+    return last
 
 
 def states(words: str) -> frozenset[State]:

@@ -17,7 +17,7 @@ from spcs.run.model import Run
 from spcs.run.story import Story
 from spcs.show.console import say, write
 from spcs.show.report import page
-from spcs.steps.jobs import cache, home
+from spcs.steps.jobs import cache, home, most
 from spcs.steps.which import chosen
 
 TEMPLATE = "templates/report.html.j2"
@@ -80,7 +80,9 @@ def _wanted(project: Project, choice: Wanted) -> list[Run]:
     if choice.runs or not said:
         wanted = [chosen(project, name) for name in dict.fromkeys(choice.runs or [""])]
     else:
-        some = Filter(project.job(choice.job)[0] if choice.job else "", last=0 if choice.sweep else choice.last or 1)
+        some = Filter(
+            project.job(choice.job)[0] if choice.job else "", last=0 if choice.sweep else most(choice.last) or 1
+        )
         found = listing.entries(project.account, cache(project), home(project), some)
         wanted = [entry.run for entry in found if not choice.sweep or _is_of(entry, choice.sweep.lower())]
     if len(wanted) > MOST_RUNS:

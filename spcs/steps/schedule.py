@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spcs.account import schedules, sql
-from spcs.errors import Problem, Refused, SettingsProblem
+from spcs.account.errors import Missing
+from spcs.errors import NotReady, Problem, Refused, SettingsProblem
 from spcs.project import Project
 from spcs.run import names, spans
 from spcs.run.submit import Submission
@@ -99,7 +100,12 @@ def _change(project: Project, job: str, verb: str) -> None:
         "now": (schedules.execute_task, "runs now, once; inv jobs shows it in a moment"),
     }
     statement, done = statements[verb]
-    project.account.query(statement(task_of(project, job)))
+    try:
+        project.account.query(statement(task_of(project, job)))
+    except Missing as missing:
+        why = f"there is no task {task_of(project, job)}, or the role may not see it"
+        fix = f"inv schedule --cron '0 3 * * *' --job {job}"
+        raise NotReady(f"job '{job}' has no schedule", why, fix) from missing
     if not project.dry:
         say(f"the schedule of job '{job}' {done}")
 

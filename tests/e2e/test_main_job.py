@@ -135,6 +135,11 @@ def test_a_schedule_is_made_listed_run_and_dropped(desk: Project) -> None:
     ):
         wrong = desk.inv("schedule", *words)
         assert (wrong.code, "fix: " in wrong.stderr) == (2, True), wrong
+    for verb in ("--now", "--suspend", "--resume", "--drop"):
+        none = desk.inv("schedule", verb)
+        assert none.code == 3, none
+        assert "error: job 'train' has no schedule\n" in none.stderr
+        assert "fix: inv schedule --cron '0 3 * * *' --job train" in none.stderr
     plan = desk.inv("--dry", "schedule", "--cron", "0 3 * * *")
     assert "CREATE OR REPLACE TASK TRAINING_DB.TRAINING.TRAIN_SCHEDULE" in plan.stdout
     assert "no schedules" in desk.inv("schedule").stderr

@@ -103,6 +103,12 @@ def test_what_cannot_be_set_says_why(name: str, text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_a_value_of_the_wrong_kind_says_how_to_write_it() -> None:
+    with pytest.raises(SettingsProblem) as caught:
+        applied(SETTINGS, "train", APP, [(key("steps", APP, options(REPO, APP)), "abc")])
+    assert caught.value.fix == "give it a whole number: --set steps=..."
+
+
 def test_app_is_read_where_it_is(tmp_path: Path) -> None:
     assert options(tmp_path, Job()) == {}
     (tmp_path / "app").mkdir()

@@ -24,3 +24,6 @@ def test_what_is_no_span_is_a_wrong_word(text: str) -> None:
 def test_since_is_so_long_ago_or_a_moment() -> None:
     assert spans.since("10m", now=1000) == 400_000_000_000
     assert spans.since("1970-01-01T00:10:00Z") == 600_000_000_000
+    with pytest.raises(SettingsProblem, match="--since 'tomorrow'") as caught:
+        spans.since("tomorrow")
+    assert "2026-11-27T12:00:00Z" in caught.value.fix
