@@ -112,6 +112,11 @@ def meaning(catalogue: Iterable[Known], text: str, **names: str) -> Meaning | No
     return None
 
 
+def knows(catalogue: Iterable[Known], text: str) -> bool:
+    """Tell whether an entry knows a sentence of the text."""
+    return any(_pattern(sentence).search(text) for known in catalogue for sentence in known.says)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest of `known`, or the empty string when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -9,35 +9,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spcs.account import pools
-from spcs.errors import Known, Meaning, meaning
+from spcs.errors import Known, Meaning, knows, meaning
 from spcs.run.tracebacks import Part, Traceback
 
 BUILD_AGAIN = "then inv build push run --job {job}"
 LOCK_AGAIN = "then inv lock build push run --job {job}"
+NO_IMAGE = "the image that the specification names is not in the repository, or the role may not read it"
+PUSH_AGAIN = "inv build push run --job {job}; if it stays so, inv doctor --job {job} checks image and grants"
+OTHER_PROCESSOR = "the image was built for another kind of processor than the machines of {pool} have"
+REBUILD = "inv build push run --job {job} (inv doctor compares the processors)"
 PEERS = "read what the other processes said: inv logs --run {run}"
 
-#: What SHOW SERVICE CONTAINERS says of a container, beyond the usual.
+#: What SHOW SERVICE CONTAINERS says of an image that cannot be had or run. To wait for it is in vain.
+IMAGE = (
+    Known(("SPCS only supports image for … architecture",), OTHER_PROCESSOR, REBUILD),
+    Known(
+        ("Provided image name uses an invalid format", "invalid image", "invalid format"),
+        "the specification names no image as Snowflake writes it: /db/schema/repository/name:tag",
+        "correct image: in the template of jobs.{job}; inv render --job {job} shows what it makes",
+    ),
+    Known(
+        (
+            "Failed to pull image",
+            "Failed to retrieve image",
+            "manifest unknown",
+            "image … not found",
+            "image … does not exist",
+        ),
+        NO_IMAGE,
+        PUSH_AGAIN,
+    ),
+)
+
+#: What it says of a container, beyond the usual. One that waits may still get over it.
 CONTAINER = (
     Known(
         ("Container was OOMKilled due to resource usage",),
         "the container ran out of memory and was killed",
         "raise jobs.{job}.resources.limits.memory in invoke.yaml (shm counts as memory), or lower the batch size",
     ),
-    Known(
-        ("SPCS only supports image for … architecture", "exec format error"),
-        "the image was built for another kind of processor than the machines of {pool} have",
-        "inv build push run --job {job} (inv doctor compares the processors)",
-    ),
-    Known(
-        ("Failed to pull image", "Failed to retrieve image", "manifest unknown", "Back-off pulling image"),
-        "the image that the specification names is not in the repository, or the role may not read it",
-        "inv build push run --job {job}; if it stays so, inv doctor --job {job} checks image and grants",
-    ),
-    Known(
-        ("Provided image name uses an invalid format",),
-        "the specification names no image as Snowflake writes it: /db/schema/repository/name:tag",
-        "correct image: in the template of jobs.{job}; inv render --job {job} shows what it makes",
-    ),
+    Known(("exec format error",), OTHER_PROCESSOR, REBUILD),
+    Known(("Back-off pulling image",), NO_IMAGE, PUSH_AGAIN),
     Known(
         (
             "Encountered fatal error while starting container",
@@ -278,5 +290,10 @@ def of_wait(message: str, **names: str) -> Meaning | None:
     return _of_container(message, **names) or meaning(WAITING, message, **names)
 
 
+def is_hopeless(message: str) -> bool:
+    """Tell whether a container that waits and says so waits in vain."""
+    return knows(IMAGE, message)
+
+
 def _of_container(message: str, **names: str) -> Meaning | None:
-    return meaning((*CONTAINER, *pools.POOL), message, more="<number>", **names)
+    return meaning((*IMAGE, *CONTAINER, *pools.POOL), message, more="<number>", **names)

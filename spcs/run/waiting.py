@@ -7,17 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spcs.run import remedies
 from spcs.run.model import USUAL, ContainerStatus
 
 #: The error of a pool that has as many nodes as it may have (DESCRIBE COMPUTE POOL's error_code).
 NODE_LIMIT = "392508"
 
-# What a PENDING container says when waiting will not help.
-_HOPELESS = re.compile(
-    r"failed to (pull|retrieve) image|invalid (image|format)|uses an invalid format|manifest unknown"
-    r"|image .*(not found|does not exist)|only supports image for",
-    re.IGNORECASE,
-)
 _NO_ROOM = re.compile(r"unschedulable", re.IGNORECASE)
 
 
@@ -77,7 +72,7 @@ def late_replicas(containers: Iterable[ContainerStatus]) -> str:
 def hopeless(containers: Iterable[ContainerStatus], pool: Pool | None = None) -> str:
     """Say why waiting for a PENDING run is in vain, or nothing as long as there is hope."""
     messages = [c.message for c in containers]
-    if found := next((message for message in messages if _HOPELESS.search(message)), ""):
+    if found := next((message for message in messages if remedies.is_hopeless(message)), ""):
         return found
     if pool and pool.full and not pool.others and any(_NO_ROOM.search(message) for message in messages):
         return f"{pool.problem or 'the pool is full'} (nothing else runs in {pool.name} that could make room)"

@@ -10,7 +10,7 @@ import pytest
 
 from spcs.errors import Known, Meaning
 from spcs.run.model import LogLine
-from spcs.run.remedies import CONTAINER, LOG, WAITING, of_failure, of_wait
+from spcs.run.remedies import CONTAINER, IMAGE, LOG, WAITING, of_failure, of_wait
 from spcs.run.tracebacks import pick
 
 NAMES = {"job": "train", "run": "train_20260827_120005_bcdf", "pool": "MACHINES"}
@@ -95,6 +95,10 @@ def test_a_warning_beside_an_exception_is_not_its_cause() -> None:
         ),
         ("Provided image name uses an invalid format", "the template of jobs.train"),
         ("Encountered fatal error while starting container", "jobs.train.command"),
+        ("image manifest not found", "inv build push run --job train"),
+        ("Image /db/s/images/training:1 does not exist", "inv doctor --job train checks image and grants"),
+        ("Failed to pull image: manifest unknown", "inv doctor --job train checks image and grants"),
+        ("Invalid image name", "the template of jobs.train"),
         # https://github.com/Shopify/krane/pull/124: Kubernetes, which lies below
         ('Back-off pulling image "db/s/images/training:1"', "inv doctor --job train checks image and grants"),
     ],
@@ -126,7 +130,7 @@ def test_the_usual_messages_have_none(message: str) -> None:
     assert of_failure(message, None, (), **NAMES) is None
 
 
-@pytest.mark.parametrize("known", [*CONTAINER, *WAITING, *LOG], ids=lambda known: known.says[0][:40])
+@pytest.mark.parametrize("known", [*IMAGE, *CONTAINER, *WAITING, *LOG], ids=lambda known: known.says[0][:40])
 def test_whatever_an_entry_speaks_of_is_known_by_each_of_its_sentences(known: Known) -> None:
     asked = {name for text in (known.means, known.fix) for _, name, _, _ in string.Formatter().parse(text) if name}
     for sentence in known.says:

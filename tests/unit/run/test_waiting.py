@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spcs.run.model import ContainerStatus
+from spcs.run.remedies import CONTAINER, IMAGE
 from spcs.run.waiting import Pool, hopeless, late_replicas, read_pool, reason
 
 NODES = "Compute pool node(s) are being provisioned"
@@ -29,16 +30,29 @@ def pool(**columns: Any) -> Pool:
         "Failed to pull image",
         "Provided image name uses an invalid format",
         "Failed to retrieve image: SPCS only supports image for amd64 architecture.",
+        "image manifest not found",
+        "Image /db/s/images/training:1 does not exist",
+        "manifest unknown",
+        "Invalid image name",
+        *(sentence for known in IMAGE for sentence in known.says),
     ],
 )
 def test_waiting_for_an_image_that_cannot_be_pulled_is_hopeless(message: str) -> None:
-    assert hopeless(pending(message)) == message
+    assert hopeless(pending("Waiting to start", message)) == message
 
 
 @pytest.mark.parametrize(
-    "message", ["Waiting to start", NODES, NO_ROOM, "Readiness probe is failing at path: /, port: 80", ""]
+    "message",
+    [
+        "Waiting to start",
+        NODES,
+        NO_ROOM,
+        "Readiness probe is failing at path: /, port: 80",
+        "",
+        *(sentence for known in CONTAINER for sentence in known.says),
+    ],
 )
-def test_waiting_for_a_node_is_not_hopeless(message: str) -> None:
+def test_waiting_for_a_node_or_a_container_that_is_tried_again_is_not_hopeless(message: str) -> None:
     assert hopeless(pending(message), pool()) == ""
 
 
