@@ -106,7 +106,8 @@ def read(text: str, hint: Any, name: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsProblem(f"{name} cannot be read: {text!r}", why=str(error).splitlines()[0]) from error
+        what, fix = f"{name} cannot be read: {text!r}", f"write it as in YAML: a list is {name}='[a, b]'"
+        raise SettingsProblem(what, str(error).splitlines()[0], fix) from error
 
 
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,13 +51,43 @@ def test_the_file_of_the_repository_is_valid() -> None:
         ("snowflake:\n  rolle: X", "unknown setting 'snowflake.rolle' (invoke.yaml:2)", "did you mean 'role'?"),
         ("jobs:\n  train:\n    replica: 2", "unknown setting 'jobs.train.replica' (invoke.yaml:3)", "'replicas'"),
         ("image: {engine: dokcer}", "'image.engine' is 'dokcer' (invoke.yaml:1)", "did you mean 'docker'?"),
-        ("jobs: {train: {replicas: two}}", "'jobs.train.replicas' must be a whole number, not 'two'", ""),
-        ("jobs: {train: {max_credits: much}}", "'jobs.train.max_credits' must be a number, not 'much'", ""),
-        ("jobs: {train: {replicas: true}}", "'jobs.train.replicas' must be a whole number, not True", ""),
-        ("jobs: {train: {args: --fast}}", "'jobs.train.args' must be a list, not '--fast'", ""),
-        ("snowflake: X", "'snowflake' must be a table of", ""),
-        ("pins: {torch: 2.10}", "'pins.torch' must be a version in quotes", ""),
-        ("jobs: {train: {volumes: [{mount: /x}]}}", "'jobs.train.volumes.0' lacks 'name'", ""),
+        (
+            "jobs: {train: {replicas: two}}",
+            "'jobs.train.replicas' must be a whole number, not 'two'",
+            "such as replicas: 2",
+        ),
+        (
+            "jobs: {train: {max_credits: much}}",
+            "'jobs.train.max_credits' must be a number, not 'much'",
+            "such as max_credits: 0.5",
+        ),
+        (
+            "jobs: {train: {replicas: true}}",
+            "'jobs.train.replicas' must be a whole number, not True",
+            "in invoke.yaml:1 write",
+        ),
+        (
+            "jobs: {train: {args: --fast}}",
+            "'jobs.train.args' must be a list, not '--fast'",
+            "in invoke.yaml:1 write a list, such as args: [--fast]",
+        ),
+        ("image: {code: {a: b}}", "'image.code' must be a list", 'such as code: ["…"]'),
+        ("jobs: {train: {secrets: TOKEN}}", "must be a list", "such as secrets: [{name: …}]"),
+        (
+            "jobs: {train: {volumes: [data]}}",
+            "'jobs.train.volumes.0' must be a table of name,",
+            "in invoke.yaml:1 write a table, such as {name: …, mount: …}",
+        ),
+        ("jobs: {train: {env: DEBUG}}", "'jobs.train.env' must be a table", 'such as env: {NAME: "…"}'),
+        ("image: {base: [a]}", "'image.base' must be text, not ['a']", 'write text, such as base: "…"'),
+        ("image: {base: }", "'image.base' must be text, not nothing", 'write text, such as base: "…"'),
+        ("snowflake: X", "'snowflake' must be a table of", "such as snowflake: {admin_role: …}"),
+        ("pins: {torch: 2.10}", "'pins.torch' must be a version", 'write it in quotes, such as torch: "2.13.0"'),
+        (
+            "jobs: {train: {volumes: [{mount: /x}]}}",
+            "'jobs.train.volumes.0' lacks 'name'",
+            "in invoke.yaml:1 add name: … to jobs.train.volumes.0",
+        ),
         ("snowflake: {role: 'my role'}", "'snowflake.role' is 'my role'", "use letters, digits and _"),
         ("jobs: {train: {}, Train-2: {}}", "a job cannot be called 'Train-2' (invoke.yaml:1)", "lower-case"),
         ("job: trian\njobs: {train: {}}", "there is no job 'trian'", "did you mean 'train'?"),
@@ -139,16 +169,49 @@ def test_a_job_of_the_file_is_reached_by_the_environment(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "what"),
+    ("name", "text", "what", "fix"),
     [
-        ("INVOKE_SNOWFLAKE_ROLLE", "X", "INVOKE_SNOWFLAKE_ROLLE in the environment matches no setting"),
-        ("INVOKE_JOBS_TRAIN_REPLICAS", "two", "must be a whole number, not 'two' (INVOKE_JOBS_TRAIN_REPLICAS)"),
-        ("INVOKE_IMAGE_BUILD_OPTIONS", "[--a", "INVOKE_IMAGE_BUILD_OPTIONS cannot be read"),
-        ("INVOKE_IMAGE_ENGINE", "dokcer", "'image.engine' is 'dokcer' (INVOKE_IMAGE_ENGINE)"),
+        (
+            "INVOKE_SNOWFLAKE_ROLLE",
+            "X",
+            "INVOKE_SNOWFLAKE_ROLLE in the environment matches no setting",
+            "did you mean 'INVOKE_SNOWFLAKE_ROLE'?",
+        ),
+        (
+            "INVOKE_JOBS_TRAIN_REPLICAS",
+            "two",
+            "must be a whole number, not 'two' (INVOKE_JOBS_TRAIN_REPLICAS)",
+            "give it a whole number: INVOKE_JOBS_TRAIN_REPLICAS=2",
+        ),
+        (
+            "INVOKE_IMAGE_BUILD_OPTIONS",
+            "--network host",
+            "'image.build_options' must be a list",
+            "give it a list: INVOKE_IMAGE_BUILD_OPTIONS='[--network host]'",
+        ),
+        (
+            "INVOKE_IMAGE_BUILD_OPTIONS",
+            "[--a",
+            "INVOKE_IMAGE_BUILD_OPTIONS cannot be read",
+            "write it as in YAML: a list is INVOKE_IMAGE_BUILD_OPTIONS='[a, b]'",
+        ),
+        (
+            "INVOKE_IMAGE_ENGINE",
+            "dokcer",
+            "'image.engine' is 'dokcer' (INVOKE_IMAGE_ENGINE)",
+            "did you mean 'docker'?",
+        ),
     ],
 )
-def test_a_wrong_variable_is_named(name: str, text: str, what: str, tmp_path: Path) -> None:
-    assert what in refused("jobs: {train: {}}", tmp_path, **{name: text}).what
+def test_a_wrong_variable_is_named(name: str, text: str, what: str, fix: str, tmp_path: Path) -> None:
+    problem = refused("jobs: {train: {}}", tmp_path, **{name: text})
+    assert what in problem.what
+    assert problem.fix == fix
+
+
+def test_a_version_that_was_read_as_a_number_says_what_became_of_it(tmp_path: Path) -> None:
+    assert refused("pins: {torch: 2.10}", tmp_path).why == "without quotes YAML reads a number: 2.10 is 2.1"
+    assert refused("pins: {torch: [a]}", tmp_path).why == ""
 
 
 def test_a_file_given_with_f_is_above_the_environment(tmp_path: Path) -> None:

@@ -104,9 +104,14 @@ def test_what_cannot_be_set_says_why(name: str, text: str, said: str) -> None:
 
 
 def test_a_value_of_the_wrong_kind_says_how_to_write_it() -> None:
-    with pytest.raises(SettingsProblem) as caught:
-        applied(SETTINGS, "train", APP, [(key("steps", APP, options(REPO, APP)), "abc")])
-    assert caught.value.fix == "give it a whole number: --set steps=..."
+    for name, fix in {
+        "steps": "give it a whole number: --set steps=...",
+        "replicas": "give it a whole number: --set replicas=2",
+        "network": "give it a list: --set network='[abc]'",
+    }.items():
+        with pytest.raises(SettingsProblem) as caught:
+            applied(SETTINGS, "train", APP, [(key(name, APP, options(REPO, APP)), "abc")])
+        assert caught.value.fix == fix
 
 
 def test_app_is_read_where_it_is(tmp_path: Path) -> None:
