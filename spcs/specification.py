@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def specification(
         if machine:
             check_fit(service, machine)
     except SpecError as error:
-        raise _invalid(error, name, job, pool) from error
+        raise _invalid(error, name, job, pool, _volumes(settings, job, output, earlier)) from error
     return text
 
 
@@ -49,7 +50,8 @@ def parsed(
     try:
         return text, parse(text)
     except SpecError as error:
-        raise _invalid(error, name, job, job.compute_pool or settings.snowflake.compute_pool) from error
+        pool = job.compute_pool or settings.snowflake.compute_pool
+        raise _invalid(error, name, job, pool, _volumes(settings, job, output, earlier)) from error
 
 
 def unknown_family(pool: ComputePool) -> str:
@@ -110,18 +112,41 @@ def _shared_memory(settings: Settings, job: Job) -> str | None:
         return None  # the check of the whole specification says it with its place
 
 
-def _invalid(error: SpecError, name: str, job: Job, pool: ComputePool) -> SettingsProblem:
+def _invalid(error: SpecError, name: str, job: Job, pool: ComputePool, volumes: Sequence[Volume]) -> SettingsProblem:
     line = f", line {error.line} of what it makes" if error.line else ""
     return SettingsProblem(
         f"the specification of job '{name}' is not valid ({job.template}{line})",
         why=error.message,
-        fix=_remedy(error, name, pool),
+        fix=_remedy(error, name, job, pool, volumes),
     )
 
 
-def _remedy(error: SpecError, name: str, pool: ComputePool) -> str:
+def _remedy(error: SpecError, name: str, job: Job, pool: ComputePool, volumes: Sequence[Volume]) -> str:
     if error.hint:
         return error.hint
-    if "exceeds" in error.message:
+    if "exceeds compute pool" in error.message:
         return f"ask for less in jobs.{name}.resources, or for a larger instance_family than {pool.instance_family}"
-    return f"mend jobs.{name} in invoke.yaml, or its template"
+    if setting := _of_resources(error.path, job) or _of_volume(error.path, job, volumes):
+        return f"correct jobs.{name}.{setting} in invoke.yaml"
+    return f"correct {error.path or 'it'} in {job.template}, or the setting of jobs.{name} that it is made of"
+
+
+def _of_resources(path: str, job: Job) -> str:
+    """The setting of the job that stands at a path of its specification; empty for what the template alone says."""
+    found = re.fullmatch(r"spec\.containers\[0\]\.resources\.(requests|limits)\.(cpu|memory|nvidia\.com/gpu)", path)
+    if not found:
+        return ""
+    kind, amount = found[1], found[2].removeprefix("nvidia.com/")
+    return f"resources.{kind}.{amount}" if getattr(getattr(job.resources, kind), amount) is not None else ""
+
+
+def _of_volume(path: str, job: Job, volumes: Sequence[Volume]) -> str:
+    """As `_of_resources`. `volumes` are those that the template is given: the job's own are the last of them."""
+    found = re.fullmatch(r"spec\.(?:volumes|containers\[0\]\.volumeMounts)\[(\d+)\]\.?([\w.]*)", path)
+    if not found or int(found[1]) >= len(volumes):
+        return ""
+    own = int(found[1]) - (len(volumes) - len(job.volumes))
+    if own < 0:
+        return "shm" if job.shm and volumes[int(found[1])].mount == "/dev/shm" else ""
+    key = {"mountPath": "mount", "stageConfig.name": "stage"}.get(found[2], found[2])
+    return f"volumes.{own}.{key}" if key in ("name", "mount", "source", "size", "stage") else f"volumes.{own}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spcs.config import ComputePool, Job, JobSecret, Settings, load
+from spcs.config import ComputePool, Job, JobSecret, Settings, Volume, load
 from spcs.config.model import Amounts, Resources
 from spcs.errors import SettingsProblem
 from spcs.specification import specification
@@ -68,6 +68,48 @@ def test_memory_that_is_no_amount_is_told_with_its_place() -> None:
     assert "limits.memory" in caught.value.why
 
 
+@pytest.mark.parametrize(
+    ("job", "fix"),
+    [
+        (Job(resources=limits("plenty")), "correct jobs.mine.resources.limits.memory in invoke.yaml"),
+        (Job(resources=limits(gpu=-1)), "correct jobs.mine.resources.limits.gpu in invoke.yaml"),
+        (
+            Job(resources=Resources(requests=Amounts(cpu="2"), limits=Amounts(cpu="1"))),
+            "correct jobs.mine.resources.requests.cpu in invoke.yaml",
+        ),
+        (Job(shm="10 Gi"), "correct jobs.mine.shm in invoke.yaml"),
+        (Job(volumes=(Volume("A b", "/x"),)), "correct jobs.mine.volumes.0.name in invoke.yaml"),
+        (
+            Job(shm="1Gi", volumes=(Volume("a", "/x"), Volume("b", "/x/../y"))),
+            "correct jobs.mine.volumes.1.mount in invoke.yaml",
+        ),
+        (Job(volumes=(Volume("a", "/x", "memory"),)), "correct jobs.mine.volumes.0 in invoke.yaml"),
+        (
+            Job(volumes=(Volume("a", "/x", "stage", stage="nothing"),)),
+            "correct jobs.mine.volumes.0.stage in invoke.yaml",
+        ),
+        (Job(volumes=(Volume("output", "/x"),)), "correct jobs.mine.volumes.0.name in invoke.yaml"),
+    ],
+)
+def test_a_specification_that_is_not_valid_names_the_setting_to_correct(job: Job, fix: str) -> None:
+    with pytest.raises(SettingsProblem) as caught:
+        rendered(job)
+    assert caught.value.fix == fix
+
+
+def test_what_a_template_of_ones_own_does_wrong_is_to_be_corrected_there(tmp_path: Path) -> None:
+    blocks = {
+        "endpoints": "  endpoints: [{name: web, port: 0}]",
+        "resources": "    resources: {limits: {memory: much}}",
+    }
+    for name, block in blocks.items():
+        made = own_template(tmp_path / name, {name: block})
+        with pytest.raises(SettingsProblem) as caught:
+            rendered(Job(template="own.j2"), root=made)
+        path = "endpoints[0].port" if name == "endpoints" else "containers[0].resources.limits.memory"
+        assert caught.value.fix == f"correct spec.{path} in own.j2, or the setting of jobs.mine that it is made of"
+
+
 def test_the_program_is_told_its_output_folder_as_a_path_and_as_a_stage_location() -> None:
     (container,) = rendered(Job(env={"SEED": "1"}))["containers"]
     told = {"MOUNT_PATH": "/opt/training-output", "MOUNT_STAGE": "@DB.S.RUNS/runs/mine/output"}
@@ -113,7 +155,7 @@ def test_endpoints_of_ones_own_stand_beside_those_of_replicas(tmp_path: Path) ->
 
 def own_template(root: Path, blocks: Mapping[str, str]) -> Path:
     """A project's folder with `own.j2`, which extends the project's template and fills these blocks."""
-    (root / "templates").mkdir()
+    (root / "templates").mkdir(parents=True)
     shutil.copy(REPO / "templates" / "spec.yaml.j2", root / "templates")
     filled = [f"{{% block {name} %}}\n{text}\n{{% endblock %}}\n" for name, text in blocks.items()]
     (root / "own.j2").write_text('{% extends "templates/spec.yaml.j2" %}\n' + "".join(filled))
