@@ -28,6 +28,9 @@ class Problem(Exit):
 
     exit_code: ClassVar[int] = 1
     heading: ClassVar[str] = "error: "
+    errno: int | None = None
+    sqlstate: str | None = None
+    """Both are Snowflake's own, where it gave them."""
 
     def __init__(self, what: str, why: str = "", fix: str = "", *, code: int | None = None) -> None:
         super().__init__(message=_text(self.heading + what, why, fix), code=self.exit_code if code is None else code)

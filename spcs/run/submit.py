@@ -5,14 +5,16 @@ Always asynchronous: a job that runs inside a synchronous statement dies with th
 
 from __future__ import annotations
 
+import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from spcs.account import sql
 from spcs.account.errors import NAME_TAKEN, Missing, Unreachable
-from spcs.errors import Left, NotReady, Refused
+from spcs.errors import Left, NotReady, Problem, Refused
 from spcs.run import receipts
 from spcs.run.account import Account
 from spcs.run.model import Run
@@ -63,7 +65,8 @@ def recorded(submission: Submission) -> Record:
 def submit(account: Account, submission: Submission, root: Path, *, dry: bool = False) -> Run:
     """Start the run and return it. With `dry` nothing is written here either; the account says what it would send.
 
-    Its record is written before the statement is sent: an answer that gets lost leaves a run that can be found.
+    Its record is written before the statement is sent: an answer that gets lost leaves a run that can be found. Where
+    the account says no, nothing is left of it, here or on the stage.
     """
     run = submission.run
     file, receipt = receipts.spec_file(root, run.name), receipts.path(root, run.name)
@@ -74,9 +77,8 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
     for each in (file, receipt):
         account.put(each, folder(run.stage, run.name))
     try:
-        _send(account, submission)
+        _send(account, submission, root)
     except (Refused, Missing) as refusal:
-        receipt.unlink(missing_ok=True)
         raise _explained(refusal, run) from refusal
     except KeyboardInterrupt:
         raise Left(
@@ -86,7 +88,7 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
     return run
 
 
-def _send(account: Account, submission: Submission) -> None:
+def _send(account: Account, submission: Submission, root: Path) -> None:
     """Send the statement until it is answered. It never starts a job twice: a name is taken once and for all, so if it
     is taken after an answer was lost, it is this run that has it."""
     lost = 0.0
@@ -102,10 +104,46 @@ def _send(account: Account, submission: Submission) -> None:
                 fix = f"inv status --run {run.name} (it says whether it was started)"
                 raise NotReady(what, silence.why, fix) from silence
             time.sleep(SEND_AGAIN)
-        except Refused as refusal:
-            if not (lost and refusal.errno == NAME_TAKEN):
-                raise
-            return
+        except Problem as refusal:
+            if lost and refusal.errno == NAME_TAKEN:
+                return
+            if lost:
+                raise _left_open(refusal, submission.run) from refusal
+            if _is_certain(account, submission.run, refusal):
+                _forget(account, submission.run, root)
+            raise
+
+
+def _is_certain(account: Account, run: Run, refusal: Problem) -> bool:
+    """Tell whether Snowflake has said no to the run, and there is no such job.
+
+    The connector's own errors have no SQLSTATE, those of the connection, class 08, may come after the statement was
+    taken: how it went is asked in other requests.
+    """
+    if (refusal.sqlstate or "08").startswith("08") or refusal.errno == NAME_TAKEN:
+        return False
+    try:
+        account.query(sql.describe_service(run.service))
+    except Missing:
+        return True
+    except Problem:
+        pass
+    return False
+
+
+def _forget(account: Account, run: Run, root: Path) -> None:
+    """Remove what was written for a run that was refused. What cannot be removed, `inv prune` finds."""
+    receipts.path(root, run.name).unlink(missing_ok=True)
+    shutil.rmtree(receipts.spec_file(root, run.name).parent, ignore_errors=True)
+    with suppress(Problem, KeyboardInterrupt):
+        account.query(sql.remove(folder(run.stage, run.name)))
+
+
+def _left_open(refusal: Problem, run: Run) -> Problem:
+    """The refusal of a statement that was sent again: before, when the answer was lost, it may have started the run."""
+    fix = f"inv status --run {run.name} (it says whether it was started before); {refusal.fix}".removesuffix("; ")
+    kind = Refused if isinstance(refusal, Refused) else NotReady
+    return kind(refusal.what, refusal.why, fix)
 
 
 def _explained(refusal: Refused | Missing, run: Run) -> Refused | Missing:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import pytest
 from spcs.account import Account, Missing, client, resolve, sql
 from spcs.errors import NotReady, Refused
 from tests import support
+from tests.wire.desk import end_of_sessions
 
 # Says when it waits for a statement that lasts for hours.
 WAITS = """
@@ -230,12 +229,6 @@ def test_table_is_made_filled_and_counted(account: Account, tmp_path: Path) -> N
     assert table["comment"] == "it's"
     account.query(sql.comment_on_table("DB.S.T", "done"))
     assert account.query(sql.show_tables("T", "DB.S"))[0]["comment"] == "done"
-
-
-def end_of_sessions(root: Path) -> None:
-    """Have every session and master token of the account run out, as they do after four hours."""
-    with closing(sqlite3.connect(root / ".local" / "state.db", timeout=60)) as state, state:
-        state.execute("UPDATE tokens SET expires = 0")
 
 
 def test_a_session_that_is_over_is_followed_by_one_that_stands_where_it_stood(root: Path) -> None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from spcs.account import Account
-from spcs.errors import JobFailed, NotReady, Refused
+from spcs.account.errors import Missing
+from spcs.errors import JobFailed, NotReady, Problem, Refused
 from spcs.run import files, logs, names, receipts, verdict, watch
 from spcs.run.model import Run, State
 from spcs.run.submit import submit
 from tests.wire.desk import STAGE, Desk, Seen, desk
+from tests.wire.faults import refused
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +45,46 @@ def test_a_name_that_is_taken_is_refused_with_four(at: Desk) -> None:
     assert "inv run" in caught.value.fix
 
 
-def test_a_submit_that_was_refused_leaves_no_receipt(at: Desk) -> None:
+def traces(at: Desk, run: Run) -> list[str]:
+    """What there is of a run, on the stage and on the desk."""
+    staged = [file.name.rpartition("/")[2] for file in at.account.list_stage(names.folder(STAGE, run.name))]
+    receipt, spec = receipts.path(at.root, run.name), receipts.spec_file(at.root, run.name)
+    return sorted(staged) + [str(file) for file in (receipt, spec.parent, spec) if file.exists()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("volumeMounts", "volumeMount", Refused),
+        ("images/tiny:1", "images/nothing:1", NotReady),
+        ("images/tiny:1", "nowhere/tiny:1", Missing),
+    ],
+)
+def test_a_submit_that_was_refused_leaves_no_trace(at: Desk, old: str, new: str, kind: type[Problem]) -> None:
+    other, submission = at.start("pass"), at.submission("pass")
+    with pytest.raises(kind) as caught:
+        submit(at.account, replace(submission, spec=submission.spec.replace(old, new)), at.root)
+    assert new.rpartition("/")[0].upper() in caught.value.why.upper()
+    assert traces(at, submission.run) == []
+    assert len(traces(at, other)) == 5
+
+
+def test_a_name_that_is_taken_keeps_what_is_there_of_its_run(at: Desk) -> None:
     submission = at.submission("pass")
-    with pytest.raises(Refused) as caught:
-        submit(at.account, replace(submission, spec=submission.spec.replace("volumeMounts", "volumeMount")), at.root)
-    assert "volumeMount" in caught.value.why
-    assert receipts.find(at.root, submission.run.name) is None
+    submit(at.account, submission, at.root)
+    before = traces(at, submission.run)
+    with pytest.raises(Refused):
+        submit(at.account, submission, at.root)
+    assert traces(at, submission.run) == before
+
+
+def test_a_role_that_may_not_remove_what_it_wrote_is_told_the_refusal_all_the_same(at: Desk) -> None:
+    submission = at.submission("pass", image="nothing:1")
+    with at.bad_line() as (line, account):
+        line.on("REMOVE", refused("003001", "Insufficient privileges to operate on stage 'RUNS'"))
+        with pytest.raises(NotReady, match="image"):
+            submit(account, submission, at.root)
+        assert line.times("REMOVE") == 1
 
 
 def test_a_pool_that_is_missing_is_not_ready(at: Desk) -> None:

@@ -8,10 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
-from spcs.errors import JobFailed, NotReady
+from spcs.account import client
+from spcs.errors import JobFailed, NotReady, Refused
 from spcs.run import files, receipts, verdict, watch
 from spcs.run import follow as following
 from spcs.run import submit as submitting
@@ -20,8 +22,8 @@ from spcs.run.model import LogLine, Run, State
 from spcs.run.submit import submit
 from tests.support import REPO
 from tests.terminal import Terminal
-from tests.wire.desk import STAGE, Desk, Seen, desk
-from tests.wire.faults import DROPPED, GARBLED, LOST, slow
+from tests.wire.desk import STAGE, Desk, Seen, desk, end_of_sessions
+from tests.wire.faults import DROPPED, GARBLED, LOST, Fault, refused, slow
 
 PAINT = re.compile(r"\x1b\[[\d;]*m")
 GOING = "import time\nprint('going', flush=True)\ntime.sleep(120)"
@@ -176,6 +178,70 @@ def test_a_submit_that_nobody_answers_is_left_open(at: Desk, monkeypatch: pytest
     assert f"inv status --run {made.run.name}" in caught.value.fix
     assert receipts.find(at.root, made.run.name), "it could not be found again"
     assert jobs(at) == before
+
+
+def staged(at: Desk, run: Run) -> list[str]:
+    """The kinds of its files on the stage."""
+    return sorted(file.name.rpartition(".")[2] for file in at.account.list_stage(f"@{STAGE}/runs/{run.name}/"))
+
+
+def test_a_submit_that_is_refused_after_a_lost_answer_keeps_all_that_its_job_may_need(at: Desk) -> None:
+    made = at.submission("print('once')", image="nothing:1")
+    with at.bad_line() as (line, account):
+        line.on("EXECUTE JOB", replace(GARBLED, arrives=False))
+        with pytest.raises(NotReady, match="image") as caught:
+            submit(account, made, at.root)
+        assert line.times("EXECUTE JOB") == 2
+    assert f"inv status --run {made.run.name}" in caught.value.fix
+    assert "inv build push" in caught.value.fix
+    assert staged(at, made.run) == ["json", "yaml"]
+    assert receipts.find(at.root, made.run.name) == made.run
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_answer_that_the_connector_does_not_understand_is_no_refusal(at: Desk, arrives: bool) -> None:
+    made, before = at.submission("print('once')"), jobs(at)
+    with at.bad_line() as (line, account):
+        line.on("EXECUTE JOB", Fault(arrives, reply={"data": {}, "code": None, "message": None, "success": True}))
+        with pytest.raises(Refused):
+            submit(account, made, at.root)
+    assert jobs(at) - before == ({made.run.name} if arrives else set())
+    assert staged(at, made.run) == ["json", "yaml"]
+    assert receipts.find(at.root, made.run.name) == made.run
+
+
+def test_a_login_that_is_refused_while_the_account_is_asked_how_it_went_is_no_refusal_of_the_run(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, before, send = at.submission("print('once')"), jobs(at), client._submit
+    with at.bad_line() as (line, account):
+
+        def then_over(connection: Any, statement: str) -> str:
+            query_id = send(connection, statement)
+            line.on("login-request", then=lambda: itertools.repeat(refused("390100", "Incorrect username or password")))
+            end_of_sessions(at.root)
+            return query_id
+
+        monkeypatch.setattr(client, "_submit", then_over)
+        with pytest.raises(Refused, match="refused the login"):
+            submit(account, made, at.root)
+    assert jobs(at) - before == {made.run.name}
+    assert staged(at, made.run) == ["json", "yaml"]
+    assert receipts.find(at.root, made.run.name) == made.run
+
+
+def test_a_statement_that_the_account_has_no_news_of_may_still_start_its_run(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "NO_NEWS", 0.01)
+    made = at.submission("print('once')")
+    with at.bad_line() as (line, account):
+        nothing = Fault(arrives=False, reply={"data": {"queries": []}, "code": None, "message": None, "success": True})
+        line.on("/monitoring/queries", then=lambda: itertools.repeat(nothing))
+        with pytest.raises(Refused, match="has no news"):
+            submit(account, made, at.root)
+    assert staged(at, made.run) == ["json", "yaml"]
+    assert receipts.find(at.root, made.run.name) == made.run
 
 
 def test_an_account_that_stays_silent_ends_the_following(at: Desk, going: Run, monkeypatch: pytest.MonkeyPatch) -> None:
