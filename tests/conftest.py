@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Some tests press Ctrl-C in what they start. Started in the background, by a CI for one, a process ignores it, and
     # so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    support.leave_make()
     # Processes that share the tests get their environment from this one: they set them aside for themselves.
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
         support.set_aside_the_machines_settings()

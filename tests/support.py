@@ -205,6 +205,12 @@ def set_aside_the_machines_settings() -> None:
         MACHINES_SETTINGS[name] = os.environ.pop(name)
 
 
+def leave_make() -> None:
+    """Take what `make test` tells a make below it out of the environment: a test's own make is typed in a terminal."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+        os.environ.pop(name, None)
+
+
 def _ask(client: str, *words: str, seconds: float = 15) -> Outcome:
     try:
         return run([client, *words], REPO, {}, seconds)
