@@ -49,7 +49,10 @@ def ask(argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: str
 
 
 def follow(argv: Sequence[str], say: Say, *, env: Mapping[str, str] | None = None) -> Answer:
-    """Run a long command, passing on each line as it comes; `error` holds the last 20 of them."""
+    """Run a long command, passing on each line as it comes, without colours; `error` holds the last 20 of them.
+
+    The legacy builder puts red around each piece that a step writes to stderr, so also in the middle of a sentence.
+    """
     last: deque[str] = deque(maxlen=KEPT_LINES)
     with subprocess.Popen(
         argv, env=_environment(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -58,7 +61,7 @@ def follow(argv: Sequence[str], say: Say, *, env: Mapping[str, str] | None = Non
         assert process.stdout is not None
         lines = []
         for raw in process.stdout:
-            line = raw.rstrip()
+            line = ESCAPES.sub("", raw).rstrip()
             say(line)
             lines.append(line)
             if line.strip():

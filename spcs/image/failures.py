@@ -26,18 +26,27 @@ BUILD = (
         (
             *("Temporary failure in name resolution", "Temporary failure resolving", "Name or service not known"),
             *("Failed to establish a new connection", "CERTIFICATE_VERIFY_FAILED"),
+            *("error sending request for url", "invalid peer certificate"),
         ),
         "the builder does not reach the package index",
         "check network, proxy and certificates of the engine; image.build_options: [--network, host] may help",
     ),
     Known(
-        ("No matching distribution found", "Could not find a version that satisfies"),
+        ("No matching distribution found for uv==",),
+        "the package indexes that pip asks in the base have no uv, which installs the packages",
+        "have uv added to the index of your company, or take a base whose pip asks one that has it",
+    ),
+    Known(
+        (
+            *("No matching distribution found", "Could not find a version that satisfies"),
+            "No solution found when resolving dependencies",
+        ),
         "the package indexes that the builder asks have no such version for this base",
         "check image.indexes and the base's Python in the settings; where the version was withdrawn, take another one "
         "under pins in invoke.yaml, then inv lock",
     ),
     Known(
-        ("DO NOT MATCH THE HASHES",),
+        ("DO NOT MATCH THE HASHES", "Hash mismatch for"),
         "an index gave something else than the artifact that was locked",
         "if you know that the index is right: remove the lock from locks/, then inv lock",
     ),
@@ -47,7 +56,7 @@ BUILD = (
         "change one of the two under pins in invoke.yaml",
     ),
     Known(
-        ("Failed building wheel for {package}",),
+        ("Failed building wheel for {package}", "Failed to build `{package}==…`"),
         "{package} has no ready-made wheel for this Python, and the image has no compiler",
         "pin a version of {package} that has one, or set image: {{apt: [build-essential]}} in invoke.yaml",
     ),

@@ -31,6 +31,8 @@ NEUTRAL_WITH_VALUE = frozenset(
 )
 NEUTRAL = frozenset({"--no-cache", "--pull", "--quiet", "-q"})
 NEVER = ("__pycache__",)
+INSIDE = Path(__file__).with_name("inside")
+INSTALLER = ("install.py", "uv.txt")
 NEVER_SUFFIXES = (".pyc", ".pyo")
 
 
@@ -88,9 +90,13 @@ def collect(root: Path, paths: Iterable[str], named: Iterable[str] = ()) -> tupl
 
 
 def requirement_files(lock: Lock) -> tuple[ContextFile, ...]:
-    """The requirement files that the image's layers install, with hashes; none for an empty half."""
+    """The requirement files that the image's layers install, with hashes, and what installs them; none for an empty
+    half."""
     halves = {"requirements-heavy.txt": lock.heavy, "requirements-light.txt": lock.light}
-    return tuple(ContextFile(name, _text(half)) for name, half in halves.items() if half)
+    files = [ContextFile(name, _text(half)) for name, half in halves.items() if half]
+    # No path of the user's own begins with a dot.
+    tools = [ContextFile(f".uv/{name}", (INSIDE / name).read_bytes()) for name in INSTALLER if files]
+    return (*tools, *files)
 
 
 def fingerprint(plan: ImagePlan, kind: Kind) -> str:

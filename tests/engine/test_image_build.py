@@ -13,6 +13,7 @@ import pytest
 
 from spcs.errors import BuildFailed, NotReady
 from spcs.image import requirement_files
+from tests import indexes
 from tests.engine.desk import Desk, listing, remove, use
 from tests.images import NO_WHEEL, Served, lock_of, make_plan
 from tests.support import Client
@@ -26,6 +27,14 @@ def layers(docker: Path, ref: str) -> list[str]:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return shown.stdout.split()
+
+
+def inside(desk: Desk, ref: str, program: str, *words: str) -> str:
+    """What a program in the image says."""
+    command = [str(desk.docker), "run", "--rm", "--entrypoint", program, ref, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_client_builds_the_same_files(
@@ -55,21 +64,48 @@ def test_image_holds_the_code_and_nothing_stray(desk: Desk) -> None:
         "home/app/app/__main__.py": (0o644, 0, 0),
         "home/app/app/tool.sh": (0o755, 0, 0),
     }
-    assert not [path for path in found if path.startswith(("root/.cache/", "tmp/", "var/cache/pip/"))]
+    stray = "root/.cache/", "tmp/", "var/cache/uv/", "opt/venv/.lock"
+    assert not [path for path in found if path.startswith(stray)]
 
 
 def test_program_is_the_first_process_of_an_unprivileged_user(desk: Desk) -> None:
     assert desk.run(desk.build().ref, "--data", "x") == "uid 1000 pid 1 cwd /home/app --data x\n"
 
 
-def test_packages_are_compiled_and_importable(desk: Desk) -> None:
-    ref = desk.build().ref
-    program = "import six; print(six.__version__, six.__cached__)"
-    done = subprocess.run(
-        [str(desk.docker), "run", "--rm", "--entrypoint", "python", ref, "-c", program + "; open(six.__cached__)"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout.startswith("1.17.0 /opt/venv/"), done.stderr
+def test_packages_are_importable_and_the_heavy_ones_compiled(desk: Desk) -> None:
+    ref = desk.build(desk.plan(pins={"nvidia-nvtx-cu12": "12.4.127", "six": "1.17.0"})).ref
+    program = "import six, nvidia.nvtx as heavy; open(heavy.__cached__); print(six.__version__, heavy.__file__)"
+    assert inside(desk, ref, "python", "-c", program).startswith("1.17.0 /opt/venv/")
+
+
+def test_pip_of_the_base_installs_into_the_environment(desk: Desk) -> None:
+    own = "RUN pip --version && python -m pip --version\nENTRYPOINT"
+    plan = desk.plan()
+    texts = {name: getattr(plan, name).replace("ENTRYPOINT", own) for name in ("dockerfile", "dockerfile_buildkit")}
+    ref = desk.build(dataclasses.replace(plan, **texts)).ref
+    assert "from /opt/venv/" in inside(desk, ref, "pip", "--version")
+
+
+def test_packages_come_from_where_the_pip_of_the_base_looks(desk: Desk, tmp_path: Path) -> None:
+    with indexes.served(tmp_path / "index") as index:
+        digest = index.add("only-there", "1.0")
+        lock = lock_of({"only-there": "1.0"})
+        known = dataclasses.replace(lock.requirements[0], hashes=(f"sha256:{digest}",))
+        plan = desk.plan(pins={"only-there": "1.0"})
+        files = (*plan.files[:-1], *requirement_files(dataclasses.replace(lock, requirements=(known,)))[-1:])
+        told = f"RUN python3 -m pip config --global set global.extra-index-url {index.url}\nWORKDIR"
+        texts = {name: getattr(plan, name).replace("WORKDIR", told) for name in ("dockerfile", "dockerfile_buildkit")}
+        ref = desk.build(dataclasses.replace(plan, files=files, **texts)).ref
+    shown = inside(desk, ref, "python", "-c", "import importlib.metadata as m; print(m.version('only-there'))")
+    assert shown == "1.0\n"
+
+
+def test_a_base_with_pip_in_new_environments_alone_will_do(desk: Desk) -> None:
+    plan = desk.plan()
+    gone = "RUN rm -r /usr/lib/python3/dist-packages/pip\nWORKDIR"
+    texts = {name: getattr(plan, name).replace("WORKDIR", gone) for name in ("dockerfile", "dockerfile_buildkit")}
+    ref = desk.build(dataclasses.replace(plan, **texts)).ref
+    assert inside(desk, ref, "python", "-c", "import six; print(six.__version__)") == "1.17.0\n"
 
 
 def test_sigterm_reaches_the_program(desk: Desk) -> None:

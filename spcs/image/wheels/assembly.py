@@ -30,7 +30,7 @@ from spcs.image.wheels.target import Target
 from spcs.lock.model import Requirement, Unreadable, requirements_of
 
 # Raise it when the same wheel comes to another layer than before.
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Venv:
 
     @property
     def interpreter(self) -> str:
-        return f"{self.folder}/bin/python3"
+        return f"{self.folder}/bin/python"
 
     def place(self, scheme: Scheme, distribution: str) -> str:
         """The folder for one kind of a wheel's files."""

@@ -17,6 +17,7 @@ from typing import Final
 from spcs.errors import SettingsProblem
 
 ROOT: Final = "/"
+INSTALLER: Final = ".uv"
 INDEX: Final = re.compile(r'--extra-index-url ("[^"]*")')
 
 
@@ -170,6 +171,8 @@ class _Reader:
         if len(listed) != 2 or listed[0].startswith("--") or any(mark in listed[0] for mark in "*?"):
             raise Refused
         source, target = listed
+        if source == INSTALLER:  # what is installed here is installed by us
+            return
         self.steps.append(Copy(str(PurePosixPath(source)), self._full(target), target.endswith(("/", "."))))
 
     def _run(self, words: str) -> None:
@@ -213,10 +216,10 @@ COMMANDS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[Ste
     ),
     (re.compile(r"mkdir -p ([\w/ .-]+)"), lambda found: tuple(map(MakeFolder, found[1].split()))),
     (re.compile(r"chown (\d+):\1 (\S+)"), lambda found: (MakeFolder(found[2], int(found[1])),)),
-    (re.compile(r"python3 -m venv (\S+)"), lambda found: (MakeVenv(found[1]),)),
-    # Any other list would have pip look for what it is to install.
+    (re.compile(r"python3 -m venv (?:--without-pip )?(\S+)"), lambda found: (MakeVenv(found[1]),)),
+    # Any other list would have uv look for what it is to install.
     (
-        re.compile(r"pip install ((?=[^;|<>]*--require-hashes)(?=[^;|<>]*--no-deps)[^;|<>]*) -r (\S+)"),
+        re.compile(r"python3 /opt/uv/install\.py ((?=[^;|<>]*--require-hashes)(?=[^;|<>]*--no-deps)[^;|<>]*) -r (\S+)"),
         lambda found: (Install(found[2], tuple(json.loads(index) for index in INDEX.findall(found[1]))),),
     ),
 )

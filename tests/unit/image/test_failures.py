@@ -18,6 +18,18 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
     [
         ("ERROR: No matching distribution found for six==9.9.9", "have no such version for this base", "under pins"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "something else than the artifact", "then inv lock"),
+        (
+            "error: No solution found when resolving dependencies\n  cause: Because there is no version of six==99.0",
+            "have no such version for this base",
+            "under pins",
+        ),
+        (
+            "error: Failed to download `six==1.17.0`\n  cause: Hash mismatch for `six==1.17.0`",
+            "something else than the artifact",
+            "then inv lock",
+        ),
+        ("error: Failed to build `pycosat==0.6.3`", "pycosat has no ready-made wheel", "build-essential"),
+        ("ERROR: No matching distribution found for uv==0.13.9", "have no uv, which installs", "have uv added"),
         ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "under pins"),
         ("/bin/sh: 1: python3: not found", "has no python3 with venv", "{apt: [python3, python3-venv]}"),
         ("pull access denied for debian, repository does not exist", "debian:12 could not be fetched", "image.base"),
@@ -51,6 +63,16 @@ def test_a_command_that_says_little_is_known_to(count: int, short: bool) -> None
     said: list[str] = []
     answer = follow(["sh", "-c", f"seq {count}; exit 1"], said.append)
     assert (answer.code, answer.short, len(said)) == (1, short, count)
+
+
+def test_colours_inside_a_sentence_do_not_hide_it(tmp_path: Path) -> None:
+    write_code(tmp_path)
+    said: list[str] = []
+    program = r"printf '\033[0m\033[91mHash\033[0m\033[91m mismatch for `six`\n\033[0m'; exit 1"
+    answer = follow(["sh", "-c", program], said.append)
+    assert said[0] == "Hash mismatch for `six`"
+    problem = of_build(make_plan(tmp_path), "train", "docker", "with docker", EngineFailed(answer.error))
+    assert "something else than the artifact" in problem.why
 
 
 def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:

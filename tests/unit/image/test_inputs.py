@@ -185,8 +185,8 @@ def test_staged_folder_holds_exactly_the_plan(root: Path, tmp_path: Path) -> Non
     stage(make_plan(root, pins={"six": "1.17.0", "torch": "2.13.0"}), "FROM x\n", context)
 
     assert sorted(str(path.relative_to(context)) for path in context.rglob("*")) == [
-        "Dockerfile", "app", "app/__init__.py", "app/__main__.py", "app/tool.sh", "requirements-heavy.txt",
-        "requirements-light.txt",
+        ".uv", ".uv/install.py", ".uv/uv.txt", "Dockerfile", "app", "app/__init__.py", "app/__main__.py", "app/tool.sh",
+        "requirements-heavy.txt", "requirements-light.txt",
     ]  # fmt: skip
     assert (context / "Dockerfile").read_text() == "FROM x\n"
     assert (context / "requirements-heavy.txt").read_text() == f"torch==2.13.0 \\\n    --hash=sha256:{NO_WHEEL}\n"

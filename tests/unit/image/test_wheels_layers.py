@@ -140,8 +140,8 @@ def test_wheel_is_installed_as_pip_installs_it(tmp_path: Path) -> None:
 def test_scripts_start_the_images_own_python(tmp_path: Path) -> None:
     _, tar = written(tmp_path, lambda layer: add(full_wheel(tmp_path), VENV, layer))
     found = files(tar)
-    assert found["opt/venv/bin/full"][1].startswith(b"#!/opt/venv/bin/python3\n")
-    assert found["opt/venv/bin/say"] == (0o755, b"#!/opt/venv/bin/python3\nprint('said')\n")
+    assert found["opt/venv/bin/full"][1].startswith(b"#!/opt/venv/bin/python\n")
+    assert found["opt/venv/bin/say"] == (0o755, b"#!/opt/venv/bin/python\nprint('said')\n")
     assert found["opt/venv/bin/plain.sh"] == (0o755, b"#!/bin/sh\necho plain\n")
     record = found[f"{PACKAGES}/full_thing-1.0.dist-info/RECORD"][1].decode().splitlines()
     assert "full/text.txt,sha256=" in "\n".join(record)

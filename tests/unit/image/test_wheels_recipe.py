@@ -23,7 +23,7 @@ def test_dockerfile_of_the_project_is_understood(tmp_path: Path) -> None:
     assert [step for step in recipe.steps if not isinstance(step, Copy | Install)] == [
         MakeGroup("app", 1000),
         MakeUser("app", 1000, 1000, "/home/app"),
-        MakeFolder("/var/cache/pip"),
+        MakeFolder("/var/cache/uv"),
         MakeFolder("/home/app"),
         MakeFolder("/home/app", owner=1000),
         MakeFolder("/home/app"),
@@ -54,8 +54,9 @@ def test_debian_packages_are_refused_with_the_cure(tmp_path: Path) -> None:
     [
         "RUN make",
         "RUN python3 -m venv /opt/venv && make",
-        "RUN pip install -r /opt/venv/requirements.txt",
-        "RUN pip install --require-hashes --no-deps -r /opt/venv/requirements.txt; make",
+        "RUN python3 /opt/uv/install.py -r /opt/venv/requirements.txt",
+        "RUN python3 /opt/uv/install.py --require-hashes --no-deps -r /opt/venv/requirements.txt; make",
+        "RUN pip install --require-hashes --no-deps -r /opt/venv/requirements.txt",
         "ADD https://example.com/model /model",
         "COPY --chown=1000 app app",
         "COPY a b c/",

@@ -1,0 +1,112 @@
+"""`python3 install.py WORDS…`: `uv pip install WORDS…` into the image's virtual environment, while it is built.
+
+It runs inside the image, with the base's own Python (3.8 or newer), and knows nothing of the rest of the project. uv
+takes half of pip's time, and is there only meanwhile: pip fetches the artifact whose hash is known (uv.txt), and it is
+gone when the packages are there. A base may tell pip where packages are, through which proxy and with whose
+certificates; uv reads none of that, so it is told the same in its own words. The environment gets the pip that
+`python3 -m venv` would put there, too: a Dockerfile of one's own may use it.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+VENV = "/opt/venv"
+UV = Path(__file__).with_name("uv.txt")
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+"""Where Linux distributions keep the certificates that a company's base has its own among."""
+NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "retries": "UV_HTTP_RETRIES",
+}
+"""pip's settings, and uv's variables of the same meaning."""
+
+
+def main(words: list[str]) -> int:
+    """Install; gives the exit code of what failed, with its own words on stderr, or 0."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [*pip_of_base(folder), "--disable-pip-version-check", "--no-input"]
+        fetch = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
+        quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+        code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
+        if code:
+            return code
+        listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True)
+        settings = settings_of(listed.stdout)
+        told = {**environment(settings), **os.environ}
+        uv = [f"{folder}/uv/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
+        # All indexes count alike, as for pip. What is locked by its hash cannot be another one's.
+        asked = ["--index-strategy", "unsafe-best-match", *(["--no-index"] if is_on(settings.get("no-index")) else [])]
+        code = run([*uv, *asked, *words], told) or give_pip(uv, told)
+        Path(VENV, ".lock").unlink()  # uv's own, which anybody may write to
+        return code
+
+
+def run(words: list[str], env: dict[str, str]) -> int:
+    return subprocess.run(words, env=env, check=False).returncode
+
+
+def pip_of_base(folder: str) -> list[str]:
+    """The command of the base's pip, or of one put into `folder` where the base has it only in new environments."""
+    # The first Python on PATH is the image's environment, which has no pip yet.
+    python = str(Path(sys.executable).resolve())
+    found = subprocess.run([python, "-c", "import pip"], stderr=subprocess.DEVNULL, check=False)
+    if found.returncode:
+        subprocess.run([python, "-m", "venv", f"{folder}/pip"], check=True)
+        python = f"{folder}/pip/bin/python"
+    return [python, "-m", "pip"]
+
+
+def settings_of(listed: str) -> dict[str, str]:
+    """What `pip config list` says that holds for `pip install`: files of all kinds, and above them the environment."""
+    settings: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):
+        for line in listed.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith(section):
+                settings[name[len(section) :]] = str(ast.literal_eval(value))
+    return settings
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """The settings of pip as variables that uv reads, and the certificates that the base trusts."""
+    bundles = (os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE"), *BUNDLES)
+    known = dict([("SSL_CERT_FILE", bundle) for bundle in bundles if bundle and Path(bundle).exists()][:1])
+    for name, variable in NAMES.items():
+        if name in settings:
+            known[variable] = ("," if variable == "UV_FIND_LINKS" else " ").join(settings[name].split())
+    return known
+
+
+def is_on(value: str | None) -> bool:
+    return (value or "").lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def give_pip(uv: list[str], env: dict[str, str]) -> int:
+    """Put the base's own pip into the environment, unless there is one."""
+    if Path(VENV, "bin", "pip").exists():
+        return 0
+    # Where ensurepip has its wheels; Debian keeps them elsewhere.
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or f"{sysconfig.get_path('stdlib')}/ensurepip/_bundled"
+    wheels = sorted(map(str, Path(folder).glob("pip-*.whl")))
+    if not wheels:
+        return run([f"{VENV}/bin/python", "-m", "ensurepip"], env)
+    return run([*uv, "--quiet", "--no-cache", "--no-deps", "--no-index", wheels[-1]], env)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
