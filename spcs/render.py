@@ -6,6 +6,7 @@ Snowflake has its own `{{ }}`, which would then be filled by the wrong side.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import traceback
@@ -28,26 +29,29 @@ Filters = Mapping[str, Callable[[Any], str]]
 
 def render(root: Path, template: str, values: Mapping[str, Any], filters: Filters = MappingProxyType({})) -> str:
     """The text of `template` (a path below `root`) filled with `values`; raises SettingsProblem with file:line."""
-    environment = _environment(root, html=False)
-    environment.filters |= {"tojson": _json, **filters}
+    environment = _environment(root, tuple(filters.items()))
     return _finished(_filled(environment, root, template, values), template)
 
 
 def page(root: Path, template: str, values: Mapping[str, Any]) -> str:
     """As `render`, for HTML: every value is escaped, unless it is markup, and may hold the marks of a template."""
-    return _filled(_environment(root, html=True), root, template, values)
+    return _filled(_environment(root, None), root, template, values)
 
 
-def _environment(root: Path, *, html: bool) -> jinja2.Environment:
-    return jinja2.Environment(
+@functools.cache
+def _environment(root: Path, filters: tuple[tuple[str, Callable[[Any], str]], ...] | None) -> jinja2.Environment:
+    """For text with such `filters`, for HTML with None. It keeps templates compiled; an edited one is read anew."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(root),
         undefined=jinja2.StrictUndefined,
         extensions=[_InlineTags],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=html,
+        autoescape=filters is None,
     )
+    environment.filters |= {} if filters is None else {"tojson": _json, **dict(filters)}
+    return environment
 
 
 def _filled(environment: jinja2.Environment, root: Path, template: str, values: Mapping[str, Any]) -> str:

@@ -91,11 +91,7 @@ class ContainerEngine:
         return [build_argv(self.client, self.builder, build)]
 
     def build(self, build: Build, say: Say) -> str:
-        stage(
-            build.plan,
-            build.plan.dockerfile if self.builder == "legacy" else build.plan.dockerfile_buildkit,
-            build.context,
-        )
+        stage(build.plan, dockerfile_of(self.builder, build), build.context)
         done = follow(build_argv(self.client, self.builder, build), say, env=build_environment(self.builder))
         image_id = self.find(build.ref) if done.code == 0 else None
         if image_id is None:
@@ -191,6 +187,19 @@ class ContainerEngine:
         return [LocalImage(*line.split("\t")) for line in listed.out.splitlines() if line.strip()]
 
 
+def dockerfile_of(builder: Builder, build: Build) -> str:
+    """The Dockerfile that the builder gets. The legacy one starts a container for each label of its command line, so
+    it has them here, all in one line."""
+    if builder != "legacy":
+        return build.plan.dockerfile_buildkit
+    labels = " ".join(f"{key}={_quoted(value)}" for key, value in sorted(build.labels.items()))
+    return f"{build.plan.dockerfile}LABEL {labels}\n" if labels else build.plan.dockerfile
+
+
+def _quoted(value: str) -> str:
+    return '"' + re.sub(r'[\\"$]', r"\\\g<0>", value) + '"'
+
+
 def build_argv(client: Client, builder: Builder, build: Build) -> list[str]:
     """`docker build --rm --platform linux/amd64 -t REF … CONTEXT`, as each builder wants it said."""
     return [
@@ -203,7 +212,7 @@ def build_argv(client: Client, builder: Builder, build: Build) -> list[str]:
         build.plan.platform,
         "-t",
         build.ref,
-        *(f"--label={key}={value}" for key, value in sorted(build.labels.items())),
+        *(f"--label={key}={value}" for key, value in sorted(build.labels.items()) if builder != "legacy"),
         *build.options,
         str(build.context),
     ]

@@ -78,6 +78,17 @@ def test_packages_are_importable_and_the_heavy_ones_compiled(desk: Desk) -> None
     assert inside(desk, ref, "python", "-c", program).startswith("1.17.0 /opt/venv/")
 
 
+def test_labels_are_what_they_were(desk: Desk) -> None:
+    words = 'say "$HOME" \\n'
+    ref = desk.build(desk.plan(labels={"words": words})).ref
+    shown = subprocess.run(
+        [str(desk.docker), "image", "inspect", "-f", "{{json .Config.Labels}}", ref], capture_output=True, check=True
+    )
+    labels = json.loads(shown.stdout)
+    assert labels["words"] == words
+    assert len(labels["spcs.inputs"]) == 64
+
+
 def test_pip_of_the_base_installs_into_the_environment(desk: Desk) -> None:
     own = "RUN pip --version && python -m pip --version\nENTRYPOINT"
     plan = desk.plan()

@@ -10,6 +10,7 @@ from spcs.image.docker import (
     ContainerEngine,
     build_argv,
     build_environment,
+    dockerfile_of,
     login_argv,
     login_environment,
     push_argv,
@@ -29,20 +30,27 @@ def made(tmp_path: Path) -> Build:
     return Build(make_plan(tmp_path), REF, Path(".spcs/context/train"), ("--network", "host"), {"b": "2", "a": "1 x"})
 
 
-TAIL = ["--platform", "linux/amd64", "-t", REF, "--label=a=1 x", "--label=b=2", "--network", "host"]
+NAMED = ["--platform", "linux/amd64", "-t", REF]
+LABELS = ["--label=a=1 x", "--label=b=2"]
 
 
 @pytest.mark.parametrize(
-    ("client", "builder", "head"),
+    ("client", "builder", "head", "labels"),
     [
-        (DOCKER, "legacy", ["docker", "build", "--rm", "--force-rm"]),
-        (DOCKER, "buildkit", ["docker", "build", "--rm", "--progress=plain"]),
-        (DOCKER, "buildx", ["docker", "buildx", "build", "--rm", "--load", "--progress=plain"]),
-        (PODMAN, "buildah", ["podman", "build", "--rm", "--format=docker"]),
+        (DOCKER, "legacy", ["docker", "build", "--rm", "--force-rm"], []),
+        (DOCKER, "buildkit", ["docker", "build", "--rm", "--progress=plain"], LABELS),
+        (DOCKER, "buildx", ["docker", "buildx", "build", "--rm", "--load", "--progress=plain"], LABELS),
+        (PODMAN, "buildah", ["podman", "build", "--rm", "--format=docker"], LABELS),
     ],
 )
-def test_build_command_of(client: Client, builder: Builder, head: list[str], made: Build) -> None:
-    assert build_argv(client, builder, made) == [*head, *TAIL, ".spcs/context/train"]
+def test_build_command_of(client: Client, builder: Builder, head: list[str], labels: list[str], made: Build) -> None:
+    wanted = [*head, *NAMED, *labels, "--network", "host", ".spcs/context/train"]
+    assert build_argv(client, builder, made) == wanted
+
+
+def test_only_the_legacy_builder_has_the_labels_in_its_dockerfile(made: Build) -> None:
+    assert dockerfile_of("legacy", made) == f'{made.plan.dockerfile}LABEL a="1 x" b="2"\n'
+    assert dockerfile_of("buildkit", made) == made.plan.dockerfile_buildkit
 
 
 @pytest.mark.parametrize(("builder", "switch"), [("legacy", "0"), ("buildkit", "1"), ("buildx", "1")])
