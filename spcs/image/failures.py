@@ -32,11 +32,6 @@ BUILD = (
         "check network, proxy and certificates of the engine; image.build_options: [--network, host] may help",
     ),
     Known(
-        ("No matching distribution found for uv==",),
-        "the package indexes that pip asks in the base have no uv, which installs the packages",
-        "have uv added to the index of your company, or take a base whose pip asks one that has it",
-    ),
-    Known(
         (
             *("No matching distribution found", "Could not find a version that satisfies"),
             "No solution found when resolving dependencies",

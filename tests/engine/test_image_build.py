@@ -80,6 +80,7 @@ def test_packages_are_importable_and_the_heavy_ones_compiled(desk: Desk) -> None
 
 def test_labels_are_what_they_were(desk: Desk) -> None:
     words = 'say "$HOME" \\n'
+    (desk.root / "app" / "new.py").write_text(f"# labels {desk.root}")  # they alone make no other image
     ref = desk.build(desk.plan(labels={"words": words})).ref
     shown = subprocess.run(
         [str(desk.docker), "image", "inspect", "-f", "{{json .Config.Labels}}", ref], capture_output=True, check=True
@@ -109,6 +110,20 @@ def test_packages_come_from_where_the_pip_of_the_base_looks(desk: Desk, tmp_path
         ref = desk.build(dataclasses.replace(plan, files=files, **texts)).ref
     shown = inside(desk, ref, "python", "-c", "import importlib.metadata as m; print(m.version('only-there'))")
     assert shown == "1.0\n"
+
+
+def test_an_index_that_does_not_answer_is_no_reason_to_fail(desk: Desk) -> None:
+    plan = desk.plan()
+    impatient = "ENV UV_HTTP_RETRIES=0 PIP_RETRIES=0\nWORKDIR"
+    with_index = "--no-deps --extra-index-url http://127.0.0.1:9/simple"
+    texts = {
+        name: getattr(plan, name).replace("WORKDIR", impatient).replace("--no-deps", with_index)
+        for name in ("dockerfile", "dockerfile_buildkit")
+    }
+    ref = desk.build(dataclasses.replace(plan, **texts)).ref
+    assert any("uv cannot do it; pip tries" in line for line in desk.said)
+    assert inside(desk, ref, "python", "-c", "import six; print(six.__version__)") == "1.17.0\n"
+    assert "from /opt/venv/" in inside(desk, ref, "pip", "--version")
 
 
 def test_a_base_with_pip_in_new_environments_alone_will_do(desk: Desk) -> None:

@@ -1,20 +1,23 @@
-"""`python3 install.py WORDS…`: `uv pip install WORDS…` into the image's virtual environment, while it is built.
+"""`python3 install.py [--compile-bytecode] [--cache-dir DIR] WORDS…`: install into the environment of a new image.
 
-It runs inside the image, with the base's own Python (3.8 or newer), and knows nothing of the rest of the project. uv
-takes half of pip's time, and is there only meanwhile: pip fetches the artifact whose hash is known (uv.txt), and it is
-gone when the packages are there. A base may tell pip where packages are, through which proxy and with whose
-certificates; uv reads none of that, so it is told the same in its own words. The environment gets the pip that
-`python3 -m venv` would put there, too: a Dockerfile of one's own may use it.
+It runs inside the image, with the base's own Python (3.8 or newer), and knows nothing of the rest of the project. WORDS
+are those of `pip install` that `uv pip install` knows, too. uv takes half of pip's time, and is there only meanwhile:
+the base's pip fetches the artifact whose hash is known (uv.txt), and it is gone when the packages are there. A base may
+tell pip where packages are, through which proxy and with whose certificates; uv reads none of that, so it is told the
+same in its own words. Where it fails all the same, pip has the last word: it gets by without an index that does not
+answer, and without uv. The environment gets the pip that `python3 -m venv` would put there, too, for one's own steps.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 VENV = "/opt/venv"
@@ -36,27 +39,49 @@ NAMES = {
 """pip's settings, and uv's variables of the same meaning."""
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Install; gives the exit code of what failed, with its own words on stderr, or 0."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--compile-bytecode", action="store_true")
+    parser.add_argument("--cache-dir")
+    own, words = parser.parse_known_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        pip = [*pip_of_base(folder), "--disable-pip-version-check", "--no-input"]
-        fetch = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
-        quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
-        code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
-        if code:
-            return code
-        listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True)
-        settings = settings_of(listed.stdout)
-        told = {**environment(settings), **os.environ}
-        uv = [f"{folder}/uv/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
-        # All indexes count alike, as for pip. What is locked by its hash cannot be another one's.
-        asked = ["--index-strategy", "unsafe-best-match", *(["--no-index"] if is_on(settings.get("no-index")) else [])]
-        code = run([*uv, *asked, *words], told) or give_pip(uv, told)
-        Path(VENV, ".lock").unlink()  # uv's own, which anybody may write to
+        if by_uv(words, own.compile_bytecode, own.cache_dir, folder) == 0:
+            return 0
+    print("uv cannot do it; pip tries", file=sys.stderr, flush=True)
+    return by_pip(words, own.compile_bytecode)
+
+
+def by_uv(words: list[str], compiled: bool, cache: str | None, folder: str) -> int:
+    """Install with uv, which comes into `folder`; the exit code."""
+    pip = [*pip_of_base(folder), "--disable-pip-version-check", "--no-input"]
+    fetch = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
+    quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+    code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
+    if code:
         return code
+    listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True)
+    settings = settings_of(listed.stdout)
+    told = {**environment(settings), **os.environ}
+    uv = [f"{folder}/uv/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
+    asked = ["--link-mode", "copy", "--cache-dir", cache] if cache else ["--no-cache"]
+    asked += ["--compile-bytecode"] if compiled else []
+    asked += ["--no-index"] if is_on(settings.get("no-index")) else []
+    # All indexes count alike, as for pip. What is locked by its hash cannot be another one's.
+    code = run([*uv, *asked, "--index-strategy", "unsafe-best-match", *words], told) or give_pip(uv, told)
+    Path(VENV, ".lock").unlink(missing_ok=True)  # uv's own, which anybody may write to
+    return code
 
 
-def run(words: list[str], env: dict[str, str]) -> int:
+def by_pip(words: list[str], compiled: bool) -> int:
+    """Install with the pip of the environment; the exit code."""
+    python = f"{VENV}/bin/python"
+    given = give_pip([], dict(os.environ))
+    compiling = "--compile" if compiled else "--no-compile"
+    return given or run([python, "-m", "pip", "install", "--no-input", "--no-cache-dir", compiling, *words], os.environ)
+
+
+def run(words: list[str], env: Mapping[str, str]) -> int:
     return subprocess.run(words, env=env, check=False).returncode
 
 
@@ -96,15 +121,15 @@ def is_on(value: str | None) -> bool:
     return (value or "").lower() in ("1", "true", "yes", "on", "y", "t")
 
 
-def give_pip(uv: list[str], env: dict[str, str]) -> int:
-    """Put the base's own pip into the environment, unless there is one."""
+def give_pip(uv: list[str], env: Mapping[str, str]) -> int:
+    """Put the base's own pip into the environment, unless there is one: with uv, in no time, or without."""
     if Path(VENV, "bin", "pip").exists():
         return 0
     # Where ensurepip has its wheels; Debian keeps them elsewhere.
     folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or f"{sysconfig.get_path('stdlib')}/ensurepip/_bundled"
     wheels = sorted(map(str, Path(folder).glob("pip-*.whl")))
-    if not wheels:
-        return run([f"{VENV}/bin/python", "-m", "ensurepip"], env)
+    if not (uv and wheels):
+        return run([f"{VENV}/bin/python", "-m", "ensurepip", "--default-pip"], env)
     return run([*uv, "--quiet", "--no-cache", "--no-deps", "--no-index", wheels[-1]], env)
 
 

@@ -29,7 +29,6 @@ REAL = "org-acct.registry.snowflakecomputing.com/db/schema/images/training:01234
             "then inv lock",
         ),
         ("error: Failed to build `pycosat==0.6.3`", "pycosat has no ready-made wheel", "build-essential"),
-        ("ERROR: No matching distribution found for uv==0.13.9", "have no uv, which installs", "have uv added"),
         ("ERROR: ResolutionImpossible: for help visit", "two pins contradict", "under pins"),
         ("/bin/sh: 1: python3: not found", "has no python3 with venv", "{apt: [python3, python3-venv]}"),
         ("pull access denied for debian, repository does not exist", "debian:12 could not be fetched", "image.base"),
