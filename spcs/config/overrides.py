@@ -11,6 +11,7 @@ import ast
 import dataclasses
 import itertools
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -81,6 +82,13 @@ def values(text: str) -> tuple[str, ...]:
         else:
             depth += (character in "[{") - (character in "]}")
     return tuple(_unquoted(part.strip()) for part in parts)
+
+
+def word(key: str, value: str) -> str:
+    """The word after --set that gives this one value to a key, as a shell takes it: the inverse of `choices`."""
+    if values(value) != (value,):
+        value = f'"{value}"' if "'" in value else f"'{value}'"
+    return shlex.quote(f"{key}={value}")
 
 
 def combinations(found: Mapping[K, Sequence[str]]) -> list[dict[K, str]]:

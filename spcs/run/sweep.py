@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from spcs.account.errors import Unreachable
-from spcs.errors import Left, NotReady, Problem
+from spcs.errors import Left, Problem
 from spcs.run import files, history, listing, watch
 from spcs.run.account import Account
 from spcs.run.follow import LAST_LOOKS, SILENCE, Budget, pause
@@ -60,18 +60,27 @@ class Sweep:
         """Start all of them at once; what the pool has no room for waits in Snowflake."""
         self._start(len(self.members))
 
-    def to_the_end(self, limit: float | None = None) -> None:
-        """Start them as there is room, and stay until all have ended, or for `limit` seconds, after which it raises
-        NotReady. Ctrl-C raises KeyboardInterrupt, or Left. What goes on then goes on."""
-        while not all(member.is_over for member in self.members):
+    def to_the_end(self, limit: float | None = None) -> bool:
+        """Start them as there is room, and stay until all have ended, or for `limit` seconds: return whether they have.
+        Ctrl-C raises KeyboardInterrupt, or Left. What goes on then goes on."""
+        while not self._over:
+            late = limit is not None and time.monotonic() - self._began >= limit
             try:
-                self._start(self._at_once)
+                if not late:
+                    self._start(self._at_once)
                 self._look()
                 self._silent_since = None
             except Unreachable as silence:
                 self._bear(silence)
+            if late:
+                break
             if self._going:
                 self._rest(limit)
+        return self._over
+
+    @property
+    def _over(self) -> bool:
+        return all(member.is_over for member in self.members)
 
     @property
     def _going(self) -> list[int]:
@@ -140,14 +149,9 @@ class Sweep:
 
     def _rest(self, limit: float | None) -> None:
         now = time.monotonic()
-        if limit is not None and now - self._began >= limit:
-            waiting = sum(1 for member in self.members if not member.run and not member.is_over)
-            raise NotReady(
-                f"the sweep has not ended within {limit:g} s",
-                f"{len(self._going)} of its runs go on, {waiting} are not started",
-                f"inv jobs --sweep {self.members[0].run.name}" if self.members[0].run else "",
-            )
-        time.sleep(pause(now - self._began, now - self._news))
+        wait = pause(now - self._began, now - self._news)
+        left = math.inf if limit is None else self._began + limit - time.monotonic()
+        time.sleep(max(0.0, min(wait, left)))
 
     def _bear(self, silence: Unreachable) -> None:
         """Take an account that does not answer for a network that comes back, unless it never answered."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from spcs.account import sql
-from spcs.errors import JobFailed, Left, Problem, SettingsProblem
+from spcs.config import overrides
+from spcs.errors import JobFailed, Left, NotReady, Problem, SettingsProblem
 from spcs.project import Project
 from spcs.run import best
 from spcs.run.capacity import at_once
@@ -36,7 +37,8 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
     """
     follow = stay.follow and not stay.detach
     if len(combinations) > MOST:
-        raise SettingsProblem(f"--set asks for {len(combinations)} runs", f"a sweep has at most {MOST}")
+        what, why = f"--set asks for {len(combinations)} runs", f"a sweep has at most {MOST}"
+        raise SettingsProblem(what, why, "give fewer values, or start several sweeps")
     best.smaller_is_better(by)  # a wrong word is told before anything is started
     for changes in combinations:
         recipe.check(changes)
@@ -52,11 +54,14 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
     done = partial(hooks.run_done, project)
     runs = Sweep(project.account, project.root, said, prepare, room, screen.SweepLines(), budget, done)
     try:
-        runs.to_the_end(stay.limit) if follow else runs.start_all()
+        if not follow:
+            runs.start_all()
+            return _started(first.run.name, runs.members)
+        ended = runs.to_the_end(stay.limit)
     except (KeyboardInterrupt, Left):
         raise _left(recipe.name, first.run.name, runs.members) from None
-    if not follow:
-        return _started(first.run.name, runs.members)
+    if not ended:
+        raise _late(recipe.name, first.run.name, runs.members, stay.limit or 0.0)
     cost.tell_after(project, *[member.record for member in runs.members if member.record])
     _tell(first.run.name, runs.members, by)
 
@@ -133,10 +138,34 @@ def _started(name: str, members: Sequence[Member]) -> None:
 
 
 def _left(job: str, name: str, members: Sequence[Member]) -> Left:
-    going = sum(1 for member in members if member.run and not member.is_over)
-    waiting = [member for member in members if not member.run and not member.is_over]
-    rest = [f"inv run --job {job} " + " ".join(f"--set {k}={v}" for k, v in each.said.items()) for each in waiting]
-    return Left(
-        f"left the sweep {name}; {going} of its runs go on" + (f", {len(waiting)} are not started" if waiting else ""),
-        "\n".join([f"see them with: inv jobs --sweep {name}", *(f"start with: {command}" for command in rest)]),
+    rest = [f"start with: {command}" for command in _rest(job, members)]
+    back = "\n".join([f"see them with: inv jobs --sweep {name}", *rest])
+    return Left(f"left the sweep {name}; {_how_many(members)}", back)
+
+
+def _late(job: str, name: str, members: Sequence[Member], limit: float) -> NotReady:
+    rest = _rest(job, members)
+    note = ["(the first shows them, each of the others starts one)"] if rest else []
+    return NotReady(
+        f"the sweep {name} has not ended within {limit:g} s",
+        _how_many(members),
+        "\n".join([f"inv jobs --sweep {name}", *rest, *note]),
     )
+
+
+def _how_many(members: Sequence[Member]) -> str:
+    going = sum(1 for member in members if member.run and not member.is_over)
+    waiting = len(_waiting(members))
+    return f"{going} of its runs go on" + (f", {waiting} are not started" if waiting else "")
+
+
+def _rest(job: str, members: Sequence[Member]) -> list[str]:
+    """The commands that start what is not started."""
+    return [
+        f"inv run --job {job} " + " ".join(f"--set {overrides.word(key, text)}" for key, text in each.said.items())
+        for each in _waiting(members)
+    ]
+
+
+def _waiting(members: Sequence[Member]) -> list[Member]:
+    return [member for member in members if not member.run and not member.is_over]

@@ -18,6 +18,10 @@ def name_of(done: Outcome) -> str:
     return next(line.split()[1] for line in done.stderr.splitlines() if line.startswith("started tiny_"))
 
 
+def name_of_sweep(done: Outcome) -> str:
+    return next(line.split()[1].rstrip(":") for line in done.stderr.splitlines() if line.startswith("sweep "))
+
+
 def listed(project: Project, *words: str) -> list[dict[str, Any]]:
     done = project.inv("jobs", "--json", *words)
     assert done.code == 0, done
@@ -135,7 +139,7 @@ def test_a_sweep_runs_all_shows_the_best_and_fails_if_one_did(tiny: Project) -> 
     assert "1 of 3 runs of the sweep are not done" in done.stderr
     assert "lr=2: failed" in done.stderr
     assert f"inv fetch --run {best[1]}" in done.stderr
-    sweep = next(line.split()[1].rstrip(":") for line in done.stderr.splitlines() if line.startswith("sweep "))
+    sweep = name_of_sweep(done)
     again = tiny.inv("jobs", "--sweep", sweep)
     assert again.code == 0, again
     assert again.stdout == done.stdout
@@ -162,6 +166,37 @@ def test_ctrl_c_leaves_a_sweep_going_and_says_the_way_back(tiny: Project) -> Non
     (run,) = listed(tiny, "--last", "1")
     assert run["state"] in ("RUNNING", "PENDING")
     assert tiny.inv("cancel", "--run", run["run"]).code == 0
+
+
+def test_a_time_limit_leaves_a_sweep_going_and_says_the_way_back(tiny: Project) -> None:
+    env = {"INVOKE_JOBS_TINY_RESOURCES_REQUESTS_CPU": "2", "INVOKE_JOBS_TINY_RESOURCES_LIMITS_CPU": "2"}
+    words = ("--set", "wait=120", "--set", "lr=0.1,0.2", "--set", "env.NOTE='a, b'")
+    done = tiny.inv(*RUN, *words, "--timeout", "1s", env=env)
+    assert done.code == 3, done
+    sweep = name_of_sweep(done)
+    assert done.stderr.splitlines()[-5:] == [
+        f"error: the sweep {sweep} has not ended within 1 s",
+        "  1 of its runs go on, 1 are not started",
+        f"  fix: inv jobs --sweep {sweep}",
+        """       inv run --job tiny --set wait=120 --set lr=0.2 --set 'env.NOTE='"'"'a, b'"'"''""",
+        "       (the first shows them, each of the others starts one)",
+    ]
+    (run,) = listed(tiny, "--sweep", sweep)
+    assert run["state"] in ("RUNNING", "PENDING")
+    assert tiny.inv("cancel", "--run", run["run"]).code == 0
+
+
+def test_a_sweep_that_ends_within_its_time_limit_is_as_one_without(tiny: Project) -> None:
+    done = tiny.inv(*RUN, "--set", "lr=0.5,0.25", "--timeout", "10m")
+    assert done.code == 0, done
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["loss", "0", "0.0625"]
+
+
+def test_more_runs_than_a_sweep_has_are_refused(tiny: Project) -> None:
+    done = tiny.inv(*RUN, "--set", f"lr={','.join(map(str, range(201)))}")
+    assert done.code == 2, done
+    assert "--set asks for 201 runs" in done.stderr
+    assert "fix: give fewer values, or start several sweeps" in done.stderr
 
 
 def test_a_sweep_that_is_not_followed_starts_all_and_a_dry_one_none(tiny: Project) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from spcs.errors import Refused
-from spcs.run import history
+from spcs.run import files, history
+from spcs.run import sweep as sweeping
 from spcs.run.follow import Budget
 from spcs.run.listed import Member
 from spcs.run.model import State, Verdict
@@ -90,6 +91,38 @@ def test_a_run_that_cannot_be_started_is_one_that_failed_unless_it_is_the_first(
     sweep, _ = swept(at, [bad, good], 2)
     with pytest.raises(Refused):
         sweep.to_the_end()
+
+
+def test_a_time_limit_is_kept_however_long_the_pause_between_two_looks(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick, other = codes(at, "import time; time.sleep(600)", "pass", "pass")
+
+    def pause(age: float, quiet: float) -> float:
+        at.follow(quick.run)
+        return 3600.0
+
+    monkeypatch.setattr(sweeping, "pause", pause)
+    sweep, _ = swept(at, [slow, quick, other], 2)
+    assert not sweep.to_the_end(1.0)
+    assert [bool(member.run) for member in sweep.members] == [True, True, False], "one was started when time was up"
+    assert [member.is_over for member in sweep.members] == [False, True, False]
+    files.cancel(at.account, slow.run)
+
+
+def test_a_sweep_whose_runs_have_all_ended_when_time_is_up_has_ended(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = at.root / "gate of the last"
+    (made,) = codes(at, f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.05)")
+
+    def pause(age: float, quiet: float) -> float:
+        gate.touch()
+        at.follow(made.run)
+        return 3600.0
+
+    monkeypatch.setattr(sweeping, "pause", pause)
+    sweep, _ = swept(at, [made], 1)
+    assert sweep.to_the_end(1.0)
+    assert [member.state for member in sweep.members] == [State.DONE]
 
 
 def test_a_run_that_was_dropped_meanwhile_is_over(at: Desk) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spcs.config import ComputePool, Job, Settings
-from spcs.config.overrides import applied, choices, combinations, key, options
+from spcs.config.overrides import applied, choices, combinations, key, options, word
 from spcs.errors import SettingsProblem
 from tests.support import REPO
 
@@ -101,6 +102,11 @@ def test_what_cannot_be_set_says_why(name: str, text: str, said: str) -> None:
     with pytest.raises(SettingsProblem) as caught:
         applied(SETTINGS, "train", APP, [(key(name, APP, options(REPO, APP)), text)])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0.1", "", "a,b", " a, b ", "[a, b]", "it's", "it's, so", "'quoted'", "$HOME", "a=b"])
+def test_a_value_can_be_written_so_that_a_shell_and_set_read_it_again(text: str) -> None:
+    assert choices(shlex.split(word("env.NOTE", text))) == {"env.NOTE": (text,)}
 
 
 def test_a_value_of_the_wrong_kind_says_how_to_write_it() -> None:
