@@ -2,6 +2,7 @@
 
 Processes that share a log are told apart by the mark that torch puts before their lines (`[rank1]: `). When one fails,
 those that talk to it fail as well, and who started them says so in a traceback of its own: neither is the cause.
+Of a group of exceptions, as an asyncio.TaskGroup raises it, one is shown with its frames, of the others what they say.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from spcs.run import boxes
 from spcs.run.model import LogLine
 
 MOST_FRAMES = 4
 MOST_MESSAGE = 4
+MOST_OTHERS = 5
+"""Exceptions of a group besides the one with its frames."""
 WIDEST = 300
 
 _MARK = re.compile(r"(?:\[rank\d+\]: ?|\[[A-Za-z_]+\d+\]:)+")
-_START = re.compile(r"(?:Original )?Traceback \(most recent call last\):\s*$")
+_START = re.compile(r"(?:Original |Exception Group )?Traceback \(most recent call last\):\s*$")
 _SYNTAX = re.compile(r'  File ".+", line \d+$')  # a mistake in the main file itself has no heading
 _THROWN = re.compile(r"terminate called after throwing an instance of '.+'")  # what C++ says instead
 _FRAME = re.compile(r'  File "(?P<file>.+?)", line \d+')
@@ -67,7 +71,8 @@ class Traceback:
 @dataclass(frozen=True)
 class _Block:
     """One traceback as it stands: its frames with their lines, the exception's words, and what links it to the one
-    before. `first` and `end` are where it lies among the lines of its process."""
+    before. `first` and `end` are where it lies among the lines of its process. `inner` are the exceptions of a group,
+    each with those that it came from before it."""
 
     heading: str
     frames: tuple[tuple[str, ...], ...]
@@ -75,6 +80,7 @@ class _Block:
     first: int
     end: int
     link: str = ""
+    inner: tuple[tuple[_Block, ...], ...] = ()
 
 
 def pick(lines: Iterable[LogLine]) -> Traceback | None:
@@ -99,7 +105,7 @@ def _all(lines: Sequence[LogLine]) -> Iterator[tuple[Traceback, Sequence[LogLine
         texts = [_MARK.sub("", line.text, count=1) for line in own]
         for chain in _chains(list(_blocks(texts)), texts):
             first, end = chain[0].first, chain[-1].end
-            shown, errors = _screen(chain, speaker), tuple(_cut(" ".join(block.error)) for block in reversed(chain))
+            shown, errors = _screen(chain, speaker), tuple(map(_cut, _words(chain)))
             yield Traceback(shown, errors, _part(errors[0]), own[first].time, speaker), own[first:end]
 
 
@@ -125,6 +131,8 @@ def _blocks(texts: Sequence[str]) -> Iterator[_Block]:
 def _block(texts: Sequence[str], place: int) -> _Block | None:
     if _THROWN.match(texts[place]):
         return _thrown(texts, place)
+    if boxes.STARTS.match(texts[place]):
+        return _group(texts, place)
     return _raised(texts, place) if _START.match(texts[place]) or _SYNTAX.match(texts[place]) else None
 
 
@@ -134,12 +142,12 @@ def _raised(texts: Sequence[str], first: int) -> _Block | None:
     frames: list[list[str]] = []
     for place in range(first + bool(heading), len(texts)):
         text = texts[place]
+        if _START.match(text) or boxes.STARTS.match(text):
+            return None
         if _FRAME.match(text):
             frames.append([text])
         elif text.startswith(" ") and frames:
             frames[-1].append(text)
-        elif _START.match(text):
-            return None
         elif _EXCEPTION.match(text):
             end = _end(texts, place)
             return _Block(heading, tuple(map(tuple, frames)), tuple(texts[place:end][: 1 + MOST_MESSAGE]), first, end)
@@ -154,10 +162,37 @@ def _end(texts: Sequence[str], place: int) -> int:
     end = place + 1
     while end < len(texts) and end - place <= MOST_MESSAGE:
         text = texts[end]
-        if text in _LINKS or any(begins.match(text) for begins in (_OTHERS, _START, _THROWN)):
+        if text in _LINKS or any(begins.match(text) for begins in (_OTHERS, _START, _THROWN, boxes.STARTS)):
             break
         end += 1
     return end
+
+
+def _group(texts: Sequence[str], first: int) -> _Block | None:
+    box, end = boxes.read(texts, first)
+    block = next(_drawn(box), None)
+    return replace(block, heading=texts[first], first=first, end=end) if block else None
+
+
+def _drawn(box: boxes.Box) -> Iterator[_Block]:
+    """The tracebacks in a box, each group with its exceptions: they are drawn between it and the next traceback."""
+    blocks = list(_blocks(box.texts))
+    starts = [*(block.first for block in blocks), len(box.texts) + 1]
+    for block, after in zip(blocks, starts[1:], strict=True):
+        inner = (chain for at, each in box.inner if block.first < at < after for chain in _exceptions(each))
+        yield replace(block, inner=tuple(inner))
+
+
+def _exceptions(box: boxes.Box) -> Iterator[tuple[_Block, ...]]:
+    """The exception in a box after those that it came from; of a group the ones in it."""
+    chains = _chains(list(_drawn(box)), box.texts)
+    if chains and chains[-1][-1].inner:
+        yield from chains[-1][-1].inner
+    elif chains:
+        yield tuple(chains[-1])
+    elif box.texts:  # it was never raised, or its frames are too deep to be drawn
+        error = tuple(box.texts[: 1 + MOST_MESSAGE])
+        yield (_Block("", (), error, 0, len(error)),)
 
 
 def _thrown(texts: Sequence[str], first: int) -> _Block:
@@ -185,6 +220,18 @@ def _part(error: str) -> Part:
     return Part.FOLLOWED if _FOLLOWED.search(error) else Part.CAUSE
 
 
+def _words(chain: Sequence[_Block]) -> Iterator[str]:
+    """What the exceptions say, the last one first; before a group its own, and of those the ones that are the cause."""
+    for block in reversed(chain):
+        for inner in sorted(block.inner, key=_part_of):
+            yield from _words(inner)
+        yield " ".join(block.error)
+
+
+def _part_of(chain: Sequence[_Block]) -> Part:
+    return _part(next(_words(chain)))
+
+
 def _screen(chain: Sequence[_Block], speaker: str) -> tuple[str, ...]:
     """The last exception with its frames, and the mark of its process; of those before, only what was raised."""
     lines: list[str] = []
@@ -193,14 +240,28 @@ def _screen(chain: Sequence[_Block], speaker: str) -> tuple[str, ...]:
     last = chain[-1]
     lines += [last.link] if last.link and lines else []
     lines += [f"[{speaker}]: {last.heading}" if speaker else last.heading] if last.heading else []
-    lines += [*_frames(last.frames), *last.error]
-    return tuple(map(_cut, lines))
+    frames = _frames(last.frames, 1 if last.inner else MOST_FRAMES)
+    lines += [f"  | {line}" if last.inner else line for line in (*frames, *last.error)]
+    return tuple(map(_cut, [*lines, *_boxed(last.inner)]))
 
 
-def _frames(frames: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The user's frames, the innermost of them, and the one that raised; between them how many were left out."""
+def _boxed(inner: Sequence[Sequence[_Block]]) -> Iterator[str]:
+    """The exceptions of a group, drawn as Python draws them: the first that is a cause, of the others what they say."""
+    told = min(range(len(inner)), key=lambda at: _part_of(inner[at]), default=0)
+    shown = [at for at in range(len(inner)) if at == told or at < MOST_OTHERS]
+    for at in shown:
+        yield f"{'    +' if at else '  +-+'}{'-' * 16} {at + 1} {'-' * 16}"
+        yield from (f"    | {line}" for line in (_screen(inner[at], "") if at == told else inner[at][-1].error[:1]))
+    if len(shown) < len(inner):
+        yield from (f"    +{'-' * 16} ... {'-' * 16}", "    | and more exceptions")
+    if inner:
+        yield f"    +{'-' * 36}"
+
+
+def _frames(frames: Sequence[tuple[str, ...]], most: int) -> Iterator[str]:
+    """The user's frames, the innermost `most` of them, and the one that raised; between them how many were left out."""
     own = [at for at, frame in enumerate(frames) if not _is_library(frame[0])]
-    kept = sorted({*own[-MOST_FRAMES:], *range(max(0, len(frames) - (1 if own else MOST_FRAMES)), len(frames))})
+    kept = sorted({*own[-most:], *range(max(0, len(frames) - (1 if own else most)), len(frames))})
     before = -1
     for at in kept:
         if at > before + 1:

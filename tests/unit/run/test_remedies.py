@@ -15,6 +15,7 @@ from spcs.run.tracebacks import pick
 
 NAMES = {"job": "train", "run": "train_20260827_120005_bcdf", "pool": "MACHINES"}
 USER_ERROR = "User application error, check container logs"
+NESTED = Path(__file__).parent / "logs" / "nested_groups.txt"
 SENTENCES = (Path(__file__).parent / "logs" / "sentences.txt").read_text()
 
 Row = tuple[str, str, str]
@@ -81,6 +82,13 @@ def test_a_warning_beside_an_exception_is_not_its_cause() -> None:
     traceback = pick([LogLine(0, 0, "main", line) for line in error.splitlines()])
     assert of_failure(USER_ERROR, traceback, lines, **NAMES) is None
     assert of_failure(USER_ERROR, None, lines, **NAMES) is not None
+
+
+def test_what_mends_one_exception_of_a_group_is_told() -> None:
+    traceback = pick([LogLine(0, 0, "main", line) for line in NESTED.read_text().splitlines()])
+    found = of_failure(USER_ERROR, traceback, (), **NAMES)
+    assert found
+    assert found.means == "a folder of the container is full"
 
 
 # Messages of Snowflake's documentation ("Monitoring services", 2026), and of users' reports.

@@ -1,17 +1,14 @@
-"""The traceback picked out of a log. The logs in `logs/` are what torch 2.13.0 and Python 3.11 wrote, with the paths
-that they have in an image."""
+"""The traceback picked out of a log."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
-from spcs.run.model import LogLine
-from spcs.run.tracebacks import MOST_FRAMES, WIDEST, Part, Traceback, besides, pick
+from spcs.run.tracebacks import MOST_FRAMES, WIDEST, Part, besides, pick
+from tests.logs import log, picked, stored
 
-LOGS = Path(__file__).parent / "logs"
 PLAIN = """\
 step=1 loss=2.3
 Traceback (most recent call last):
@@ -19,20 +16,6 @@ Traceback (most recent call last):
     import einops
 ModuleNotFoundError: No module named 'einops'
 """
-
-
-def log(text: str, instance: int = 0, start: int = 0) -> list[LogLine]:
-    return [LogLine(start + at, instance, "main", line) for at, line in enumerate(text.splitlines())]
-
-
-def stored(name: str) -> list[LogLine]:
-    return log((LOGS / f"{name}.txt").read_text())
-
-
-def picked(lines: list[LogLine]) -> Traceback:
-    found = pick(lines)
-    assert found is not None
-    return found
 
 
 def test_a_plain_traceback_is_shown_as_it_is() -> None:
