@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_finetune_goes_on_from_the_language_model_with_pins_of_its_own(
     engine_account: dict[str, str], tmp_path: Path
 ) -> None:
     machine = Project(support.copy_project(tmp_path / "project"), engine_account)
+    settle(machine)
     ours = ("-f", "examples/finetune/invoke.yaml")
     assert machine.inv("setup").code == 0
     first, _, _ = trained(machine, *example("language"), timeout=1200)
@@ -123,6 +125,15 @@ def test_finetune_goes_on_from_the_language_model_with_pins_of_its_own(
     _, again, done = trained(machine, *ours, "run", "--resume", stopped)
     assert f"resumed_from={re.findall('stopped_at=([0-9]+)', said)[0]}" in done.stdout
     assert again["loss"] == metrics["loss"]
+
+
+def settle(at: Project) -> None:
+    """Put what this machine needs into the project's own settings: those of an example take INVOKE_RUNTIME_CONFIG's
+    place, and without it torch would be installed once more, from elsewhere."""
+    if named := os.environ.get("INVOKE_RUNTIME_CONFIG"):
+        settings = yaml.safe_load((at.root / "invoke.yaml").read_text())
+        settings["image"] |= yaml.safe_load(Path(named).read_text())["image"]
+        at.write("invoke.yaml", yaml.safe_dump(settings, sort_keys=False))
 
 
 def stop_when(at: Project, line: str, *words: str) -> tuple[str, str]:

@@ -57,11 +57,12 @@ def by_uv(words: list[str], compiled: bool, cache: str | None, folder: str) -> i
     pip = [*pip_of_base(folder), "--disable-pip-version-check", "--no-input"]
     fetch = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
     quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
-    code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
-    if code:
-        return code
-    listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True)
-    settings = settings_of(listed.stdout)
+    with subprocess.Popen([*pip, "config", "list"], stdout=subprocess.PIPE, text=True) as listing:
+        code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
+        listed, _ = listing.communicate()
+    if code or listing.returncode:
+        return code or listing.returncode
+    settings = settings_of(listed)
     told = {**environment(settings), **os.environ}
     uv = [f"{folder}/uv/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
     asked = ["--link-mode", "copy", "--cache-dir", cache] if cache else ["--no-cache"]
