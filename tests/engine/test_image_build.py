@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import signal
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spcs.errors import BuildFailed, NotReady
-from spcs.image import requirement_files
+from spcs.image import ImagePlan, requirement_files
 from tests import indexes
 from tests.engine.desk import Desk, listing, remove, use
 from tests.images import NO_WHEEL, Served, lock_of, make_plan
@@ -35,6 +36,14 @@ def inside(desk: Desk, ref: str, program: str, *words: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def own(plan: ImagePlan, mark: str) -> ImagePlan:
+    """The plan with steps that no other image has, made by an earlier run of the tests or by one beside this."""
+    texts = {name: getattr(plan, name) for name in ("dockerfile", "dockerfile_buildkit")}
+    return dataclasses.replace(
+        plan, **{name: text.replace("WORKDIR", f"ENV TRIAL={mark}\nWORKDIR") for name, text in texts.items()}
+    )
 
 
 def test_every_client_builds_the_same_files(
@@ -113,7 +122,7 @@ def test_packages_come_from_where_the_pip_of_the_base_looks(desk: Desk, tmp_path
 
 
 def test_an_index_that_does_not_answer_is_no_reason_to_fail(desk: Desk) -> None:
-    plan = desk.plan()
+    plan = own(desk.plan(), secrets.token_hex())
     impatient = "ENV UV_HTTP_RETRIES=0 PIP_RETRIES=0\nWORKDIR"
     with_index = "--no-deps --extra-index-url http://127.0.0.1:9/simple"
     texts = {
@@ -148,13 +157,14 @@ def test_sigterm_reaches_the_program(desk: Desk) -> None:
 
 
 def test_edited_code_makes_one_new_layer_and_sends_only_that(desk: Desk) -> None:
-    before = desk.build()
-    desk.push()
+    mark = secrets.token_hex()
+    before = desk.build(own(desk.plan(), mark))
+    desk.push(own(desk.plan(), mark))
     desk.said.clear()
     (desk.root / "app" / "__main__.py").write_text("print('edited')\n")
 
-    after = desk.build()
-    done = desk.push()
+    after = desk.build(own(desk.plan(), mark))
+    done = desk.push(own(desk.plan(), mark))
 
     assert after.tag != before.tag
     old, new = layers(desk.docker, before.ref), layers(desk.docker, after.ref)
