@@ -19,7 +19,7 @@ from tests.faults import Fault, line_to
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-def new_layer(desk: Desk, size: int = 1) -> None:
+def new_layer(desk: Desk, size: int = 32) -> None:
     """Code of this test's own, so that its image and its last layer are in no registry."""
     (desk.root / "app" / "new.bin").write_bytes(os.urandom(size))
 
