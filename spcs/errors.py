@@ -14,7 +14,7 @@ import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from invoke.exceptions import Exit
 
@@ -37,6 +37,11 @@ class Problem(Exit):
         self.what = what
         self.why = why
         self.fix = fix
+
+    def numbered(self, errno: int | None, sqlstate: str | None) -> Self:
+        """This problem, with what Snowflake calls it."""
+        self.errno, self.sqlstate = errno, sqlstate
+        return self
 
     def __str__(self) -> str:
         return self.message or ""
@@ -61,16 +66,9 @@ class NotReady(Problem):
 
 
 class Refused(Problem):
-    """Snowflake answered with an error; `errno` and `sqlstate` are its own, where it gave them."""
+    """Snowflake answered with an error."""
 
     exit_code = 4
-
-    def __init__(
-        self, what: str, why: str = "", fix: str = "", *, errno: int | None = None, sqlstate: str | None = None
-    ) -> None:
-        super().__init__(what, why, fix)
-        self.errno = errno
-        self.sqlstate = sqlstate
 
 
 class BuildFailed(Problem):

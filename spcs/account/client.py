@@ -214,9 +214,7 @@ class Account:
                 connection=self.name,
                 place=connections.place(self.name),
             )
-            problem = errors.problem(replace(failure, text=hidden(failure.text, secrets)))
-            problem.errno, problem.sqlstate = failure.errno, failure.sqlstate
-            raise problem from (None if secrets else error)
+            raise errors.problem(replace(failure, text=hidden(failure.text, secrets))) from (None if secrets else error)
 
     def _opened(self) -> SnowflakeConnection:
         with self._opening:

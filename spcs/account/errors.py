@@ -19,22 +19,17 @@ NAME_TAKEN = 2002
 MISSING = (2003, 2043)
 NO_WAREHOUSE = 606
 PRIVILEGES = 3001
-NO_SUCH_ROLE = 390189
 NO_SUCH_FILE = 253006  # the connector's own
 
 
 class Missing(NotReady):
     """An object is not there, or the role may not see it. `kind` is a lower-case word such as `compute pool`, `table`
-    or, where Snowflake does not say, `object`; `name` as Snowflake wrote it; `errno` and `sqlstate` are its own."""
+    or, where Snowflake does not say, `object`; `name` as Snowflake wrote it."""
 
-    def __init__(
-        self, kind: str, name: str, why: str, fix: str, *, errno: int | None = None, sqlstate: str | None = None
-    ) -> None:
+    def __init__(self, kind: str, name: str, why: str, fix: str) -> None:
         super().__init__(f"the {kind} {name} does not exist, or this role may not see it", why, fix)
         self.kind = kind
         self.name = name
-        self.errno = errno
-        self.sqlstate = sqlstate
 
 
 class Unreachable(NotReady):
@@ -80,6 +75,10 @@ def failure(error: BaseException, *, sql: str = "", role: str = "", connection: 
 
 def problem(failure: Failure) -> Problem:
     """Say what a failure means."""
+    return _meaning(failure).numbered(failure.errno, failure.sqlstate)
+
+
+def _meaning(failure: Failure) -> Problem:
     if entry := not_opened(failure.text, failure.connection, failure.place):
         return entry
     for known in _KNOWN:
@@ -135,13 +134,11 @@ def _missing(failure: Failure, found: re.Match[str]) -> Problem:
         found["name"],
         failure.why,
         _MISSING_FIX.get(kind, "inv setup").format(name=found["name"], role=failure.role or "<role>"),
-        errno=failure.errno,
-        sqlstate=failure.sqlstate,
     )
 
 
 def _missing_role(failure: Failure, found: re.Match[str]) -> Problem:
-    return Missing("role", found["name"], failure.text, "inv setup", errno=NO_SUCH_ROLE, sqlstate=failure.sqlstate)
+    return Missing("role", found["name"], failure.text, "inv setup")
 
 
 def _no_warehouse(failure: Failure) -> Problem:
@@ -149,13 +146,13 @@ def _no_warehouse(failure: Failure) -> Problem:
 
 
 def _missing_unnamed(failure: Failure) -> Problem:
-    return Missing("object", "it needs", failure.why, "inv setup", errno=failure.errno, sqlstate=failure.sqlstate)
+    return Missing("object", "it needs", failure.why, "inv setup")
 
 
 def _no_file(failure: Failure) -> Problem:
     asked = re.match(r"(?:GET|PUT)\s+('(?:[^']|'')*'|\S+)", failure.sql)
     name = asked[1] if asked else "asked for"
-    return Missing("file", name, failure.why, "", errno=failure.errno, sqlstate=failure.sqlstate)
+    return Missing("file", name, failure.why, "")
 
 
 def _taken(failure: Failure) -> Problem:
@@ -222,11 +219,11 @@ def _job(failure: Failure) -> str:
 
 def _session_over(failure: Failure, _: re.Match[str]) -> Problem:
     what, fix = "the session is over", "run the command again; it logs in anew"
-    return SessionOver(what, failure.why, fix, errno=failure.errno, sqlstate=failure.sqlstate)
+    return SessionOver(what, failure.why, fix)
 
 
 def _refused(failure: Failure, what: str, fix: str = "") -> Refused:
-    return Refused(what, failure.why, fix, errno=failure.errno, sqlstate=failure.sqlstate)
+    return Refused(what, failure.why, fix)
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ NEUTRAL_WITH_VALUE = frozenset(
 )
 NEUTRAL = frozenset({"--no-cache", "--pull", "--quiet", "-q"})
 NEVER = ("__pycache__",)
-INSIDE = Path(__file__).with_name("inside")
-INSTALLER = ("install.py", "uv.txt")
+INSTALLER = ".uv"
+"""The folder of the context with what installs the packages. No path of the user's own begins with a dot."""
+INSIDE = tuple(Path(__file__).with_name("inside") / name for name in ("install.py", "uv.txt"))
 NEVER_SUFFIXES = (".pyc", ".pyo")
 
 
@@ -94,8 +95,7 @@ def requirement_files(lock: Lock) -> tuple[ContextFile, ...]:
     half."""
     halves = {"requirements-heavy.txt": lock.heavy, "requirements-light.txt": lock.light}
     files = [ContextFile(name, _text(half)) for name, half in halves.items() if half]
-    # No path of the user's own begins with a dot.
-    tools = [ContextFile(f".uv/{name}", (INSIDE / name).read_bytes()) for name in INSTALLER if files]
+    tools = [ContextFile(f"{INSTALLER}/{file.name}", file.read_bytes()) for file in INSIDE if files]
     return (*tools, *files)
 
 

@@ -153,6 +153,4 @@ def _explained(refusal: Refused | Missing, run: Run) -> Refused | Missing:
         f"a job or service named {run.name.upper()} already exists in {run.database}.{run.schema}",
         "Snowflake keeps the name of a finished job for up to 30 days; nothing was started",
         f"inv run --job {run.job} (it takes a fresh name), or inv status --run {run.name}",
-        errno=refusal.errno,
-        sqlstate=refusal.sqlstate,
-    )
+    ).numbered(refusal.errno, refusal.sqlstate)

@@ -160,4 +160,4 @@ def _explained(refusal: Refused, project: Project) -> Refused:
     flake = project.settings.snowflake
     grant = f"GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT TO ROLE {flake.role}"
     fix = f"as {flake.admin_role}: {grant}"
-    return Refused(refusal.what, refusal.why, fix, errno=refusal.errno, sqlstate=refusal.sqlstate)
+    return Refused(refusal.what, refusal.why, fix).numbered(refusal.errno, refusal.sqlstate)

@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from spcs.errors import SettingsProblem
+from spcs.image.inputs import INSTALLER
 
 ROOT: Final = "/"
-INSTALLER: Final = ".uv"
 INDEX: Final = re.compile(r'--extra-index-url ("[^"]*")')
 
 
