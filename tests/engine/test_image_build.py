@@ -135,6 +135,19 @@ def test_an_index_that_does_not_answer_is_no_reason_to_fail(desk: Desk) -> None:
     assert "from /opt/venv/" in inside(desk, ref, "pip", "--version")
 
 
+def test_uv_is_fetched_once_where_the_builder_keeps_it(desk: Desk) -> None:
+    desk.build(own(desk.plan(), secrets.token_hex()))
+    plan = own(desk.plan(), secrets.token_hex())
+    no_pip = "ENV PIP_CONSTRAINT=/nowhere\nWORKDIR"  # with which it installs nothing; uv does not know it
+    texts = {name: getattr(plan, name).replace("WORKDIR", no_pip) for name in ("dockerfile", "dockerfile_buildkit")}
+    plan = dataclasses.replace(plan, **texts)
+    if desk.engine.builder == "legacy":
+        with pytest.raises(BuildFailed):
+            desk.build(plan)
+    else:
+        desk.build(plan)
+
+
 def test_a_base_with_pip_in_new_environments_alone_will_do(desk: Desk) -> None:
     plan = desk.plan()
     gone = "RUN rm -r /usr/lib/python3/dist-packages/pip\nWORKDIR"

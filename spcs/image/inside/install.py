@@ -2,16 +2,18 @@
 
 It runs inside the image, with the base's own Python (3.8 or newer), and knows nothing of the rest of the project. WORDS
 are those of `pip install` that `uv pip install` knows, too. uv takes half of pip's time, and is there only meanwhile:
-the base's pip fetches the artifact whose hash is known (uv.txt), and it is gone when the packages are there. A base may
-tell pip where packages are, through which proxy and with whose certificates; uv reads none of that, so it is told the
-same in its own words. Where it fails all the same, pip has the last word: it gets by without an index that does not
-answer, and without uv. The environment gets the pip that `python3 -m venv` would put there, too, for one's own steps.
+the base's pip fetches the artifact whose hash is known (uv.txt), and it is gone when the packages are there; in DIR,
+which is no part of the image, it stays for the next time. A base may tell pip where packages are, through which proxy
+and with whose certificates; uv reads none of that, so it is told the same in its own words. Where it fails all the
+same, pip has the last word: it gets by without an index that does not answer, and without uv. The environment gets the
+pip that `python3 -m venv` would put there, too, for one's own steps.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import os
 import subprocess
 import sys
@@ -55,22 +57,42 @@ def main(argv: list[str]) -> int:
 def by_uv(words: list[str], compiled: bool, cache: str | None, folder: str) -> int:
     """Install with uv, which comes into `folder`; the exit code."""
     pip = [*pip_of_base(folder), "--disable-pip-version-check", "--no-input"]
-    fetch = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
-    quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+    home = kept(cache) if cache else Path(folder, "uv")
     with subprocess.Popen([*pip, "config", "list"], stdout=subprocess.PIPE, text=True) as listing:
-        code = run([*pip, *fetch, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
+        code = 0 if home.exists() else fetch(pip, home)
         listed, _ = listing.communicate()
     if code or listing.returncode:
         return code or listing.returncode
     settings = settings_of(listed)
     told = {**environment(settings), **os.environ}
-    uv = [f"{folder}/uv/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
+    uv = [f"{home}/bin/uv", "pip", "install", "--python", VENV, "--no-python-downloads"]
     asked = ["--link-mode", "copy", "--cache-dir", cache] if cache else ["--no-cache"]
     asked += ["--compile-bytecode"] if compiled else []
     asked += ["--no-index"] if is_on(settings.get("no-index")) else []
     # All indexes count alike, as for pip. What is locked by its hash cannot be another one's.
     code = run([*uv, *asked, "--index-strategy", "unsafe-best-match", *words], told) or give_pip(uv, told)
     Path(VENV, ".lock").unlink(missing_ok=True)  # uv's own, which anybody may write to
+    return code
+
+
+def kept(cache: str) -> Path:
+    """Where uv stays for the next layer and the next build: one folder for each machine, C library and set of artifacts."""
+    artifacts = hashlib.sha256(UV.read_bytes()).hexdigest()[:12]
+    return Path(cache, f"installer-{artifacts}-{sysconfig.get_config_var('HOST_GNU_TYPE')}")
+
+
+def fetch(pip: list[str], home: Path) -> int:
+    """Let pip put uv into the folder `home`, which is there when all of it is; the exit code."""
+    words = ["install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes"]
+    quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+    with tempfile.TemporaryDirectory(dir=home.parent) as folder:
+        code = run([*pip, *words, "--target", f"{folder}/uv", "--requirement", str(UV)], quiet)
+        if code == 0:
+            try:
+                Path(folder, "uv").rename(home)
+            except OSError:  # another build with the same cache was faster
+                if not home.exists():
+                    raise
     return code
 
 
