@@ -116,14 +116,20 @@ class Bare:
         head, tag = command[: command.index("-t")], command.index("-t") + 1
         options = [word for word in command[tag + 1 : -1] if not word.startswith("--label=")]
         self.copy, self.folder = copy, folder
-        self.ref = f"{command[tag].rpartition('/')[0]}/{name}:bare"
-        self.command = [*head, *options, "-t", self.ref]
+        self.name, self.builds = f"{command[tag].rpartition('/')[0]}/{name}", 0
+        self.command = [*head, *options]
         buildkit = "1" if "--progress=plain" in head else "0"
         logins = str(copy.root / ".spcs" / "docker")
         self.environment = {**copy.environment, "DOCKER_BUILDKIT": buildkit, "DOCKER_CONFIG": logins}
 
+    @property
+    def ref(self) -> str:
+        """The last image. Each build has a name of its own, or the one before would be left over without any."""
+        return f"{self.name}:bare{self.builds}"
+
     def build(self, *words: str) -> float:
-        return seconds([*self.command, *words, str(self.folder)], self.folder, self.environment)
+        self.builds += 1
+        return seconds([*self.command, "-t", self.ref, *words, str(self.folder)], self.folder, self.environment)
 
     def push(self) -> float:
         return seconds(["docker", "push", self.ref], self.folder, self.environment)

@@ -76,7 +76,7 @@ def by_uv(words: list[str], compiled: bool, cache: str | None, folder: str) -> i
 
 
 def kept(cache: str) -> Path:
-    """Where uv stays for the next layer and the next build: one folder for each machine, C library and set of artifacts."""
+    """Where uv stays for the next layer and the next build: one folder for each machine, C library and uv."""
     artifacts = hashlib.sha256(UV.read_bytes()).hexdigest()[:12]
     return Path(cache, f"installer-{artifacts}-{sysconfig.get_config_var('HOST_GNU_TYPE')}")
 
