@@ -38,6 +38,10 @@ class Again:
     def name(self) -> str:
         return self.record.run.job
 
+    @property
+    def words(self) -> str:
+        return f"--like {self.record.run.name}"
+
     def check(self, changes: Changes) -> None:
         self._rendered(overrides.applied(self.settings, self.name, self.job, changes), self.record.run)
 

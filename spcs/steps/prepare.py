@@ -37,6 +37,10 @@ class Recipe(Protocol):
     def job(self) -> Job:
         """The job's settings, before any changes."""
 
+    @property
+    def words(self) -> str:
+        """What `inv run` is told to use this recipe, before any --set."""
+
     def check(self, changes: Changes) -> None:
         """Raise SettingsProblem where no run can be made with these changes, or it could never fit its pool."""
 
@@ -53,6 +57,10 @@ class Fresh:
     job: Job
     earlier: Run | None = None
     _pushed: dict[str, Receipt] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        return f"--job {self.name}" + (f" --resume {self.earlier.name}" if self.earlier else "")
 
     def check(self, changes: Changes) -> None:
         job = overrides.applied(self.project.settings, self.name, self.job, changes)

@@ -59,9 +59,9 @@ def sweep(project: Project, recipe: Recipe, combinations: Sequence[Changes], by:
             return _started(first.run.name, runs.members)
         ended = runs.to_the_end(stay.limit)
     except (KeyboardInterrupt, Left):
-        raise _left(recipe.name, first.run.name, runs.members) from None
+        raise _left(recipe.words, first.run.name, runs.members) from None
     if not ended:
-        raise _late(recipe.name, first.run.name, runs.members, stay.limit or 0.0)
+        raise _late(recipe.words, first.run.name, runs.members, stay.limit or 0.0)
     cost.tell_after(project, *[member.record for member in runs.members if member.record])
     _tell(first.run.name, runs.members, by)
 
@@ -137,14 +137,14 @@ def _started(name: str, members: Sequence[Member]) -> None:
     say(f"see them with: inv jobs --sweep {name}")
 
 
-def _left(job: str, name: str, members: Sequence[Member]) -> Left:
-    rest = [f"start with: {command}" for command in _rest(job, members)]
+def _left(words: str, name: str, members: Sequence[Member]) -> Left:
+    rest = [f"start with: {command}" for command in _rest(words, members)]
     back = "\n".join([f"see them with: inv jobs --sweep {name}", *rest])
     return Left(f"left the sweep {name}; {_how_many(members)}", back)
 
 
-def _late(job: str, name: str, members: Sequence[Member], limit: float) -> NotReady:
-    rest = _rest(job, members)
+def _late(words: str, name: str, members: Sequence[Member], limit: float) -> NotReady:
+    rest = _rest(words, members)
     note = ["(the first shows them, each of the others starts one)"] if rest else []
     return NotReady(
         f"the sweep {name} has not ended within {limit:g} s",
@@ -159,10 +159,10 @@ def _how_many(members: Sequence[Member]) -> str:
     return f"{going} of its runs go on" + (f", {waiting} are not started" if waiting else "")
 
 
-def _rest(job: str, members: Sequence[Member]) -> list[str]:
+def _rest(words: str, members: Sequence[Member]) -> list[str]:
     """The commands that start what is not started."""
     return [
-        f"inv run --job {job} " + " ".join(f"--set {overrides.word(key, text)}" for key, text in each.said.items())
+        f"inv run {words} " + " ".join(f"--set {overrides.word(key, text)}" for key, text in each.said.items())
         for each in _waiting(members)
     ]
 

@@ -186,6 +186,22 @@ def test_a_time_limit_leaves_a_sweep_going_and_says_the_way_back(tiny: Project) 
     assert tiny.inv("cancel", "--run", run["run"]).code == 0
 
 
+def test_the_rest_of_a_sweep_is_started_like_its_first(tiny: Project) -> None:
+    env = {"INVOKE_JOBS_TINY_RESOURCES_REQUESTS_CPU": "2", "INVOKE_JOBS_TINY_RESOURCES_LIMITS_CPU": "2"}
+    assert tiny.inv(*RUN, env=env).code == 0
+    (first,) = listed(tiny, "--last", "1")
+    words = ("--set", "wait=120", "--set", "lr=0.1,0.2", "--timeout", "1s")
+    for told, again in (
+        (("--like", first["run"]), f"--like {first['run']}"),
+        (("--resume", first["run"]), f"--job tiny --resume {first['run']}"),
+    ):
+        done = tiny.inv("run", *told, *words, env=env)
+        assert done.code == 3, done
+        assert f"       inv run {again} --set wait=120 --set lr=0.2" in done.stderr.splitlines()
+        (run,) = listed(tiny, "--sweep", name_of_sweep(done))
+        assert tiny.inv("cancel", "--run", run["run"]).code == 0
+
+
 def test_a_sweep_that_ends_within_its_time_limit_is_as_one_without(tiny: Project) -> None:
     done = tiny.inv(*RUN, "--set", "lr=0.5,0.25", "--timeout", "10m")
     assert done.code == 0, done
