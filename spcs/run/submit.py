@@ -66,7 +66,7 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
     """Start the run and return it. With `dry` nothing is written here either; the account says what it would send.
 
     Its record is written before the statement is sent: an answer that gets lost leaves a run that can be found. Where
-    the account says no, nothing is left of it, here or on the stage.
+    the account says no, or does not take the files, nothing is left of it, here or on the stage.
     """
     run = submission.run
     file, receipt = receipts.spec_file(root, run.name), receipts.path(root, run.name)
@@ -74,8 +74,13 @@ def submit(account: Account, submission: Submission, root: Path, *, dry: bool = 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(submission.spec)
         receipts.write(root, recorded(submission))
-    for each in (file, receipt):
-        account.put(each, folder(run.stage, run.name))
+    try:
+        for each in (file, receipt):
+            account.put(each, folder(run.stage, run.name))
+    except (Problem, KeyboardInterrupt):
+        if not dry:
+            _forget(account, run, root)
+        raise
     try:
         _send(account, submission, root)
     except (Refused, Missing) as refusal:

@@ -185,6 +185,19 @@ def staged(at: Desk, run: Run) -> list[str]:
     return sorted(file.name.rpartition(".")[2] for file in at.account.list_stage(f"@{STAGE}/runs/{run.name}/"))
 
 
+def test_a_run_whose_files_do_not_all_arrive_leaves_none(at: Desk) -> None:
+    made, before = at.submission("print('never')"), jobs(at)
+    with at.bad_line() as (line, account):
+        line.on("PUT .*json", refused("003001", "SQL access control error: Insufficient privileges on stage"))
+        with pytest.raises(Refused, match="privilege"):
+            submit(account, made, at.root)
+        assert line.times("PUT .*yaml") == 1
+        assert line.times("EXECUTE JOB") == 0
+    assert jobs(at) == before
+    assert staged(at, made.run) == []
+    assert not receipts.find(at.root, made.run.name)
+
+
 def test_a_submit_that_is_refused_after_a_lost_answer_keeps_all_that_its_job_may_need(at: Desk) -> None:
     made = at.submission("print('once')", image="nothing:1")
     with at.bad_line() as (line, account):
