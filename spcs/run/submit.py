@@ -137,7 +137,7 @@ def _is_certain(account: Account, run: Run, refusal: Problem) -> bool:
 
 
 def _forget(account: Account, run: Run, root: Path) -> None:
-    """Remove what was written for a run that was refused. What cannot be removed, `inv prune` finds."""
+    """Remove what was written for a run that was refused or never sent. What cannot be removed, `inv prune` finds."""
     receipts.path(root, run.name).unlink(missing_ok=True)
     shutil.rmtree(receipts.spec_file(root, run.name).parent, ignore_errors=True)
     with suppress(Problem, KeyboardInterrupt):
