@@ -20,11 +20,13 @@ class Note:
     def __init__(self) -> None:
         self.text = "<p>one\r\ntwo</p>"
         self.asked = threading.Semaphore(0)
+        self.asker = threading.current_thread()
 
     def whole(self) -> str:
         return f"<html>{self.body()}</html>"
 
     def body(self) -> str:
+        self.asker = threading.current_thread()
         self.asked.release()
         return self.text
 
@@ -55,7 +57,7 @@ def client(board: Board) -> Iterator[httpx.Client]:
 
 
 def events(answer: httpx.Response) -> Iterator[dict[str, str]]:
-    """The events of a stream, their lines of data joined as a browser joins them."""
+    """The events of a stream, their lines of data joined as by a browser. Letting go of them ends the stream."""
     event: dict[str, str] = {}
     for line in answer.iter_lines():
         name, _, text = line.partition(": ")
@@ -125,7 +127,7 @@ def test_a_stream_says_what_is_there_and_then_what_changes(client: httpx.Client,
         first = next(said)
         assert (first["event"], first["data"]) == ("body", "<p>one\ntwo</p>")
         for _ in range(5):
-            note.asked.acquire()  # asked again and again, and nothing said
+            assert note.asked.acquire(timeout=30)  # asked again and again, and nothing said
         note.text = "three"
         second = next(said)
     assert second["data"] == "three"
@@ -139,18 +141,18 @@ def test_who_comes_back_is_told_only_what_is_new(client: httpx.Client, note: Not
         said = events(answer)
         next(said)
         for _ in range(8):
-            note.asked.acquire()
+            assert note.asked.acquire(timeout=30)
         note.text = "four"
         assert next(said)["data"] == "four"
 
 
 def test_a_page_is_asked_for_only_while_somebody_looks(client: httpx.Client, note: Note) -> None:
+    assert not note.asked.acquire(blocking=False)
     with client.stream("GET", "/events") as answer:
-        next(events(answer))
-        note.asked.acquire()
-    while note.asked.acquire(timeout=0.5):  # those that were under way when the reader left
-        pass
-    assert not note.asked.acquire(timeout=0.2)
+        said = events(answer)
+        assert [next(said)["retry"], next(said)["event"]] == ["2000", "body"]
+    note.asker.join(30)
+    assert not note.asker.is_alive()
 
 
 def test_the_end_ends_every_stream(note: Note) -> None:
