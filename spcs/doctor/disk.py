@@ -9,6 +9,7 @@ from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
 from spcs.image import Engine
 from spcs.image.commands import ask
 from spcs.image.docker import ContainerEngine
+from spcs.image.engines import MAKE_ROOM
 from spcs.spec import family
 
 GIB = 1024**3
@@ -21,8 +22,7 @@ def look(ground: Ground) -> Finding:
     engine = ground.engine()
     folders = {"this project": ground.root} | _engines_own(engine)
     free = {name: shutil.disk_usage(path).free / GIB for name, path in folders.items()}
-    prune = f"{engine.name} image prune" if isinstance(engine, ContainerEngine) else "rm -r .spcs"
-    return judge(free, wanted(engine.kind, ground.pool.instance_family), prune=prune)
+    return judge(free, wanted(engine.kind, ground.pool.instance_family), prune=MAKE_ROOM.format(engine=engine.name))
 
 
 def wanted(kind: str, instance_family: str) -> int:

@@ -14,6 +14,9 @@ from spcs.image.retries import Failing
 
 #: The label of every image made here: the hash of its inputs.
 INPUTS_LABEL: Final = "spcs.inputs"
+#: The command that frees what images made here take: they all have names, so without --all none of them would go. The
+#: second half is for the layers that BuildKit keeps of its own; podman takes it for the layers without a name.
+MAKE_ROOM: Final = f"{{engine}} image prune --all --filter label={INPUTS_LABEL} && {{engine}} builder prune"
 
 
 @dataclass(frozen=True)

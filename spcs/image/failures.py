@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from spcs.errors import BuildFailed, Known, Meaning, meaning
-from spcs.image.engines import EngineFailed
+from spcs.image.engines import MAKE_ROOM, EngineFailed
 from spcs.image.inputs import ImagePlan
 from spcs.image.registry import Reference, is_loopback
 
 BUILD = (
-    Known(("no space left on device",), "the disk of the engine is full", "{engine} image prune"),
+    Known(("no space left on device",), "the disk of the engine is full", MAKE_ROOM),
     Known(
         ("invalid reference format",),
         "{base} is not the name of an image in a registry; one that lies in a folder (oci:…) is read without an engine",

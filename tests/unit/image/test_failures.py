@@ -83,7 +83,7 @@ def test_failure_nobody_knows_shows_its_last_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "cure"),
     [
-        ("write /x: no space left on device", "podman image prune"),
+        ("write /x: no space left on device", "podman image prune --all --filter label=spcs.inputs && podman"),
         ("exec /bin/sh: exec format error", "podman run --privileged"),
         ("initializing source docker://debian:12: pinging container registry", "podman pull debian:12"),
         ('short-name "debian:12" did not resolve to an alias and no unqualified-search', "docker.io/library/debian:12"),
