@@ -86,10 +86,15 @@ class Project:
         self.write(path, text.replace(old, new))
 
     def close(self) -> None:
-        """Stop the account and remove its containers and state."""
-        if Path(self.env["SPCS_LOCAL_ROOT"]).exists():
+        """Stop the account and remove its containers and state, and the images that were made for it."""
+        root = Path(self.env["SPCS_LOCAL_ROOT"])
+        if root.exists():
+            kept = root / "port"
+            port = kept.read_text() if kept.exists() else ""
             done = self.account("reset")
             assert done.code == 0, done
+            if port and "DOCKER_HOST" not in self.env:
+                remove_images(port)
 
 
 def run(command: list[str], folder: Path, env: Mapping[str, str], timeout: float) -> Outcome:
@@ -130,6 +135,16 @@ def copy_project(folder: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPO / path, target)
     return folder
+
+
+def remove_images(port: str) -> None:
+    """Remove docker's images of the account at this port. What other accounts' images share with them stays."""
+    for client in clients()[0][:1]:
+        # One that was only run has no tag; one that was built and pushed, whose last tag goes, loses its digest, too.
+        form = '{{.Repository}}{{if eq .Tag "<none>"}}@{{.Digest}}{{else}}:{{.Tag}}{{end}}'
+        words = ("image", "ls", "--digests", "--format", form, "--filter", f"reference=127.0.0.1:{port}/*/*/*/*")
+        if names := sorted(set(_ask(str(client.path), *words).stdout.split())):
+            _ask(str(client.path), "image", "rm", *names, seconds=120)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     made.project.env.update({name: made.plant(name) for name in VARIABLES})
     made.project.env["SPCS_SECRET_HUB_TOKEN"] = made.plant("the secret HUB_TOKEN")
     yield made
-    left = images(made)
     made.project.close()
-    if left:
-        docker("rmi", *left)
 
 
 def chain(desk: Desk) -> None:

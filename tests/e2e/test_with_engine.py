@@ -191,7 +191,8 @@ def test_reset_removes_the_containers(tmp_path: Path) -> None:
     machine = project(tmp_path / "project", {**support.MACHINES_SETTINGS, "SPCS_LOCAL_ROOT": str(tmp_path / "account")})
     done = machine.inv("setup", "build", "push", "run", env={"INVOKE_JOB": "tiny"}, timeout=300)
     assert "last words" in done.stdout, done
-    account = (Path(machine.env["SPCS_LOCAL_ROOT"]) / "id").read_text()
+    account, port = ((tmp_path / "account" / name).read_text() for name in ("id", "port"))
     assert docker("ps", "-aq", "--filter", f"label=spcs.local.account={account}").split()
     assert machine.inv("local.reset", "--yes").code == 0
+    support.remove_images(port)
     assert not docker("ps", "-aq", "--filter", f"label=spcs.local.account={account}").split()
