@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from spcs.doctor.model import Check, Finding, Ground, fail, ok, warn
+from spcs.image.engines import EMULATE
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 EMULATORS = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
@@ -30,7 +31,7 @@ def judge(wanted: str, here: str, family: str, engine: str, *, can_emulate: bool
         return warn(f"{family} needs linux/{wanted} and this machine is {here}: builds are emulated, and slow")
     return fail(
         f"{family} needs linux/{wanted}, and this machine ({here}) cannot run it: builds end with 'exec format error'",
-        f"{engine} run --privileged --rm docker.io/tonistiigi/binfmt --install {wanted}",
+        EMULATE.format(engine=engine, architecture=wanted),
     )
 
 

@@ -17,6 +17,11 @@ INPUTS_LABEL: Final = "spcs.inputs"
 #: The command that frees what images made here take: they all have names, so without --all none of them would go. The
 #: second half is for the layers that BuildKit keeps of its own; podman takes it for the layers without a name.
 MAKE_ROOM: Final = f"{{engine}} image prune --all --filter label={INPUTS_LABEL} && {{engine}} builder prune"
+#: How images for another kind of processor than this machine's are made.
+EMULATE: Final = (
+    "{engine} run --privileged --rm docker.io/tonistiigi/binfmt --install {architecture}, "
+    "or inv build push --engine wheels"
+)
 
 
 @dataclass(frozen=True)

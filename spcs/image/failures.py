@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from spcs.errors import BuildFailed, Known, Meaning, meaning
-from spcs.image.engines import MAKE_ROOM, EngineFailed
+from spcs.image.engines import EMULATE, MAKE_ROOM, EngineFailed
 from spcs.image.inputs import ImagePlan
 from spcs.image.registry import Reference, is_loopback
 
@@ -72,8 +72,8 @@ BUILD = (
     ),
     Known(
         ("exec format error",),
-        "the engine cannot run linux/amd64 programs on this processor",
-        "{engine} run --privileged --rm docker.io/tonistiigi/binfmt --install amd64",
+        "the engine cannot run linux/{architecture} programs on this processor",
+        EMULATE,
     ),
     Known(
         ("did not resolve to an alias",),
@@ -183,7 +183,8 @@ LOGIN = (
 
 def of_build(plan: ImagePlan, job: str, engine: str, how: str, failed: EngineFailed) -> BuildFailed:
     """The problem that a failed build is; `how` the engine built it."""
-    known = meaning(BUILD, failed.detail, engine=engine, base=plan.base)
+    architecture = plan.platform.rpartition("/")[2]
+    known = meaning(BUILD, failed.detail, engine=engine, base=plan.base, architecture=architecture)
     why = ["the builder's own words are above" if failed.shown else failed.detail, *([known.means] if known else [])]
     fix = known.fix if known else f"inv render --job {job}, then read its Dockerfile"
     return BuildFailed(f"the image of job '{job}' could not be built {how}", why="\n".join(why), fix=fix)

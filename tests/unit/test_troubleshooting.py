@@ -16,7 +16,7 @@ from tests.support import REPO
 PAGE = REPO / "docs" / "troubleshooting.md"
 MARK = re.compile(r"<!-- (?P<name>[\w.]+) -->\n(?P<table>(?:\|.*\n)*)")
 #: What the page calls things that have another name in every case.
-WORDS = {"engine": "docker", "place": "the connection's entry", "more": "N"}
+WORDS = {"engine": "docker", "architecture": "amd64", "place": "the connection's entry", "more": "N"}
 AGAIN = {"PUSH": "inv push", "LOGIN": "inv login"}
 EXECUTE = "EXECUTE JOB SERVICE\n  NAME = DB.S.job_20260827_120005_bcdf"
 #: What the account refuses: the text, its number, and the statement where that matters.

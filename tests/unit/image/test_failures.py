@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_failed_build_shows_its_last_lines_and_the_cure(text: str, cause: str, c
     assert problem.why.startswith(f"Step 1/2\n{text}\n")
     assert cause in problem.why
     assert cure in problem.fix
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_the_processor_is_the_one_that_the_image_is_for(architecture: str, tmp_path: Path) -> None:
+    write_code(tmp_path)
+    plan = replace(make_plan(tmp_path), platform=f"linux/{architecture}")
+    problem = of_build(plan, "train", "docker", "with docker", EngineFailed("exec /bin/sh: exec format error"))
+    assert f"cannot run linux/{architecture} programs" in problem.why
+    assert f"binfmt --install {architecture}, or inv build push --engine wheels" in problem.fix
 
 
 def test_words_that_were_just_said_are_not_said_again(tmp_path: Path) -> None:
