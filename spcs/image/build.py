@@ -58,6 +58,7 @@ def build(
             raise AssertionError(outcome)  # answers to what `push` asks
         case _:
             assert_never(outcome)
+    done = dataclasses.replace(done, missed=registry.missed)
     receipts.write(state, _with_places(state, done))
     return done
 
@@ -144,7 +145,8 @@ def _build(made: Build, engine: Engine, receipt: Receipt, say: Say) -> Receipt:
 
 def _push(made: Push, *, may_share: bool = True) -> Receipt:
     receipt, known = made.receipt, receipts.places(made.state, made.receipt) if may_share else []
-    outcome = lookup.before_push(made.engine, receipt, made.registry, known)
+    missed = receipts.was_just_missed(made.state, receipt)
+    outcome = lookup.before_push(made.engine, receipt, made.registry, known, missed)
     match outcome:
         case outcomes.Found():
             words = f"already there: {receipt.ref} ({outcome.digest[:19]}…)"
@@ -180,7 +182,7 @@ def _sent(made: Push, image_id: str) -> Receipt:
     made.say(f"pushing {receipt.ref}")
     try:
         pushed = _send(made)
-        digest = made.registry.digest() or pushed.digest
+        digest = pushed.digest or made.registry.digest()
     except (EngineFailed, RegistryRefusal) as failed:
         raise failures.of_push(receipt.ref, receipt.job, failed.detail) from failed
     if not digest:

@@ -22,14 +22,21 @@ def before_build(engine: Engine, receipt: Receipt, repository: Repository | None
     alike = engine.find_alike(receipt.inputs)
     if alike:
         return NeedsLocalTag(*alike)
-    return (_in(repository, ()) if repository else None) or NeedsBuild()
+    return (_in(repository) if repository else None) or NeedsBuild()
 
 
 def before_push(
-    engine: Engine, receipt: Receipt, repository: Repository, places: Iterable[tuple[str, str]] = ()
+    engine: Engine,
+    receipt: Receipt,
+    repository: Repository,
+    places: Iterable[tuple[str, str]] = (),
+    missed: bool = False,
 ) -> Outcome:
-    """Has the registry the image, by its name or in one of `places` (repository and digest)? Has the engine, if not?"""
-    there = _in(repository, places)
+    """Has the registry the image, by its name or in one of `places` (repository and digest)? Has the engine, if not?
+
+    With `missed` the registry has just said that it has none of that name.
+    """
+    there = _in(repository, places, missed)
     if there:
         return there
     here = engine.find(receipt.ref)
@@ -39,9 +46,11 @@ def before_push(
     return NeedsLocalTag(*alike) if alike else NeedsBuild()
 
 
-def _in(repository: Repository, places: Iterable[tuple[str, str]]) -> Found | NeedsRemoteTag | Failed | None:
+def _in(
+    repository: Repository, places: Iterable[tuple[str, str]] = (), missed: bool = False
+) -> Found | NeedsRemoteTag | Failed | None:
     try:
-        digest = repository.digest()
+        digest = None if missed else repository.digest()
         if digest:
             return Found(digest=digest)
         return next((NeedsRemoteTag(*place) for place in places if repository.has(*place)), None)

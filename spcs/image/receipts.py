@@ -8,8 +8,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+#: An answer this young (in seconds) is not asked for again: an edit is built and sent within that.
+FRESH: Final = 10
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Receipt:
 
     `outcome` says in one line what the command that wrote this did, and `changed` whether that was anything at all.
     `elsewhere` is another name under which the same inputs were pushed before: `host/db/schema/repo/name@sha256:…`.
+    `missed` is when the registry said that it has no such image, in seconds since 1970; 0 if it was not asked.
     """
 
     job: str
@@ -29,6 +35,7 @@ class Receipt:
     outcome: str = ""
     changed: bool = False
     elsewhere: str = ""
+    missed: float = 0.0
 
     @property
     def pushed_as(self) -> str:
@@ -65,6 +72,12 @@ def places(state: Path, receipt: Receipt) -> list[tuple[str, str]]:
     names = {name for other in same for name in (other.pushed_as, other.elsewhere) if name.startswith(f"{host}/")}
     parts = [name.removeprefix(f"{host}/").partition("@") for name in sorted(names) if not name.startswith(f"{own}@")]
     return [(repository, digest) for repository, _, digest in parts]
+
+
+def was_just_missed(state: Path, receipt: Receipt) -> bool:
+    """Has the registry said within FRESH seconds, for the receipt before, that it has no image of that name?"""
+    before = read(state, receipt.job)
+    return before is not None and before.ref == receipt.ref and 0 <= time.time() - before.missed < FRESH
 
 
 def forget_pushes(state: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ class Repository:
         self, ref: str, logins: Folder, token: Token | None, *, retries: Retries = ONCE, say: Say = lambda _: None
     ) -> None:
         self.target = Reference.parse(ref)
+        self.missed = 0.0
+        """When it said that it has no such image, in seconds since 1970."""
         self._logins, self._token = logins, token
         self._retries, self._say = retries, say
         self._registry = self._open(logins.load(self.target.host))
@@ -34,7 +37,9 @@ class Repository:
         there is no way to a fresh one: then, too, the answer is None.
         """
         try:
-            return self._ask(lambda registry: registry.digest(self.target.repository, self.target.tag))
+            digest = self._ask(lambda registry: registry.digest(self.target.repository, self.target.tag))
+            self.missed = 0.0 if digest else time.time()
+            return digest
         except RegistryRefusal as refusal:
             if refusal.status in (401, 403):
                 return None

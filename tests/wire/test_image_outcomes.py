@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,10 @@ def desk(tmp_path: Path, served: Served) -> Desk:
     (tmp_path / "project" / "app" / "name.txt").write_text(str(tmp_path))
     served.seen.clear()
     return Desk(tmp_path / "project", tmp_path / "project" / ".spcs", served)
+
+
+def looks(served: Served) -> list[str]:
+    return [request for request in served.seen if request.startswith("HEAD") and "/manifests/" in request]
 
 
 def sent(served: Served) -> list[str]:
@@ -141,6 +146,28 @@ def test_needs_push_and_each_layer_is_heard_of(desk: Desk) -> None:
     assert desk.push().outcome.startswith("pushed training:")
     assert [layer.state for layer in desk.heard] == ["sending", "sent"]
     assert desk.heard[-1].done == desk.heard[-1].total > 0
+
+
+def test_push_right_after_a_build_does_not_ask_what_that_was_told(desk: Desk, served: Served) -> None:
+    desk.build(), desk.push()  # logs in
+    (desk.root / "app" / "name.txt").write_text(f"{desk.root} edited")
+    served.seen.clear()
+    built, pushed = desk.build(), desk.push()
+    assert len(looks(served)) == 1
+    assert pushed.outcome.startswith("pushed training:")
+    assert pushed.digest == desk.there("training", built)
+    assert desk.push().outcome.startswith("already there: ")
+
+
+def test_what_was_told_a_while_ago_is_asked_anew(desk: Desk, served: Served, tmp_path: Path) -> None:
+    clone = Desk(desk.root, tmp_path / "clone", served)
+    clone.build()
+    desk.build()
+    receipt = desk.state / "images" / "train.json"
+    told = json.loads(receipt.read_text())
+    receipt.write_text(json.dumps({**told, "missed": told["missed"] - 60}))
+    clone.push()
+    assert desk.push().outcome.startswith("already there: ")
 
 
 def test_needs_build_is_said_by_a_push_and_done_by_a_build(desk: Desk) -> None:
