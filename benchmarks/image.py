@@ -22,10 +22,12 @@ from typing import Any
 
 import yaml
 
+from benchmarks.line import line
 from benchmarks.pairs import at_least, at_most, median_ratio, seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 INVOKE = str(Path(sys.prefix) / "bin" / "invoke")
+ROUND_TRIP = 0.1  # seconds; to a registry in another country, say
 BARE = [sys.executable, "-c", "import invoke"]
 
 #: The Snowflake tutorial's way, without conda: one RUN for all packages. Its code stands before that, so that an edit
@@ -68,12 +70,12 @@ class Copy:
 
     def bare(self, name: str, dockerfile: str = "") -> Bare:
         """The docker that would do the same: the image's own folder and Dockerfile, or another `dockerfile`."""
-        folder = self.root / ".spcs" / name
+        folder, command = self.root / ".spcs" / name, self.build_command()
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(Path(self.build_command[-1]), folder)
+        shutil.copytree(Path(command[-1]), folder)
         if dockerfile:
             (folder / "Dockerfile").write_text(dockerfile.format(**self.tutorial))
-        return Bare(self, name, folder)
+        return Bare(self, name, folder, command)
 
     @cached_property
     def tutorial(self) -> Mapping[str, str]:
@@ -86,7 +88,6 @@ class Copy:
             "indexes": "".join(f"--extra-index-url {index} " for index in image["indexes"]["cpu"]),
         }
 
-    @cached_property
     def build_command(self) -> list[str]:
         """What `inv build` runs; its last word is the folder with all that is sent."""
         self.edit(self.root)  # or there would be nothing to build
@@ -95,8 +96,23 @@ class Copy:
         )
         return shlex.split(next(line for line in planned.stdout.splitlines() if line.startswith("docker ")))
 
-    def close(self) -> None:
-        """Remove the images and the account."""
+    @contextlib.contextmanager
+    def far(self, round_trip: float) -> Iterator[None]:
+        """The registry is so many seconds away, there and back, and the image and a login are there."""
+        receipt = self.root / ".spcs" / "repository.json"
+        near = receipt.read_text()
+        port = json.loads(near)["url"].partition("/")[0].rpartition(":")[2]
+        with line(int(port), round_trip) as distant:
+            receipt.write_text(near.replace(f":{port}/", f":{distant}/"))
+            try:
+                self.inv("build", "push")
+                yield
+            finally:
+                self.remove_images()
+                receipt.write_text(near)
+
+    def remove_images(self) -> None:
+        """Remove the images that are named by the repository, ours and bare ones."""
         receipt = self.root / ".spcs" / "repository.json"
         if receipt.exists() and self.environment["INVOKE_IMAGE_ENGINE"] == "docker":
             ours = f"reference={json.loads(receipt.read_text())['url']}/*"
@@ -105,14 +121,17 @@ class Copy:
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             subprocess.run(["docker", "image", "rm", *listed.stdout.split()], capture_output=True, check=False)
+
+    def close(self) -> None:
+        """Remove the images and the account."""
+        self.remove_images()
         self.inv("local.reset", "--yes")
 
 
 class Bare:
     """`docker build` and `docker push` of a folder, as one would type them, logged in as the project is."""
 
-    def __init__(self, copy: Copy, name: str, folder: Path) -> None:
-        command = copy.build_command
+    def __init__(self, copy: Copy, name: str, folder: Path, command: list[str]) -> None:
         head, tag = command[: command.index("-t")], command.index("-t") + 1
         options = [word for word in command[tag + 1 : -1] if not word.startswith("--label=")]
         self.copy, self.folder = copy, folder
@@ -173,6 +192,16 @@ def first_build(copy: Copy) -> bool:
 
 def edit(copy: Copy) -> bool:
     """`inv build push` after an edit of one line, against `docker build` and `docker push` of the same image."""
+    return at_most("image/edit", _edit(copy, pairs=7), 1.3)
+
+
+def edit_from_afar(copy: Copy) -> bool:
+    """The same with a registry that is not on this machine."""
+    with copy.far(ROUND_TRIP):
+        return at_most(f"image/edit@{ROUND_TRIP * 1000:.0f}ms", _edit(copy, pairs=5), 1.3)
+
+
+def _edit(copy: Copy, pairs: int) -> float:
     bare = copy.bare("same")
     bare.build(), bare.push()
 
@@ -180,7 +209,7 @@ def edit(copy: Copy) -> bool:
         copy.edit(copy.root)
         return copy.inv("build", "push")
 
-    return at_most("image/edit", median_ratio(ours, bare.edited, pairs=7), 1.3)
+    return median_ratio(ours, bare.edited, pairs)
 
 
 def tutorial_to_edit(copy: Copy) -> bool:
@@ -200,6 +229,7 @@ FIGURES: Mapping[str, Callable[[Copy], bool]] = {
     "unchanged": unchanged,
     "first_build": first_build,
     "edit": edit,
+    "edit_from_afar": edit_from_afar,
     "tutorial_to_edit": tutorial_to_edit,
 }
 
