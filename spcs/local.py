@@ -27,6 +27,8 @@ FAILED: Mapping[str, str] = {
     "reset": "could not be emptied",
 }
 """What to say when a command of the account fails."""
+MENDS: Mapping[str, str] = {"status": "inv local.up", "reset": "mend what it says, then inv local.reset"}
+"""What to do then, unless its log says it: a reset has none left."""
 
 
 def state_root(project: Path) -> Path:
@@ -82,7 +84,7 @@ def command(project: Path, verb: str, *options: str) -> Mapping[str, Any]:
         raise NotReady(
             f"the local account {FAILED[verb]}",
             why="\n".join(done.stderr.strip().removeprefix(Problem.heading).splitlines()[-20:]),
-            fix="inv local.up" if verb == "status" else f"see {state_root(project) / 'server.log'}, or inv local.reset",
+            fix=MENDS.get(verb, f"see {state_root(project) / 'server.log'}, or inv local.reset"),
         )
     lines = done.stdout.strip().splitlines()
     answer = json.loads(lines[-1]) if lines else {}

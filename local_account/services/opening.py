@@ -62,8 +62,9 @@ def remove_all(root: Root) -> str:
     ProcessRuntime.end_all(root.jobs)
     if not (root.path / "id").exists():
         return ""
-    emptied = {engine.name for engine in engines() if _purge(root, engine)}
-    silent = sorted(_used(root) - emptied)
+    used = _used(root)
+    there = engines() if used else []
+    silent = sorted(used - {engine.name for engine in there if engine.name in used and _purge(root, engine)})
     if silent:
         return (
             f"{' and '.join(silent)} does not answer, so containers of this account may be left there; start it and"

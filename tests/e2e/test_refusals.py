@@ -123,3 +123,16 @@ def test_a_table_of_somebody_else_is_not_replaced(fresh: Project) -> None:
     )
     assert run([sys.executable, "-c", script], fresh.root, fresh.env, 60).code == 0
     refused(fresh.inv("data"), 3, "was not made by inv data", "DROP TABLE")
+
+
+def test_a_reset_while_the_engine_that_ran_its_containers_is_off(fresh: Project) -> None:
+    assert fresh.inv("local.up").code == 0
+    root = Path(fresh.env["SPCS_LOCAL_ROOT"])
+    (root / "engine").mkdir(exist_ok=True)
+    (root / "engine" / "docker.used").touch()
+    (root / "id").write_text("0123456789")
+    done = fresh.inv("local.reset", "--yes")
+    refused(done, 3, "could not be emptied\n  docker does not answer, so containers", "then inv local.reset")
+    assert "server.log" not in done.stderr, done
+    (root / "engine" / "docker.used").unlink()
+    assert fresh.inv("local.reset", "--yes").code == 0

@@ -74,3 +74,14 @@ def test_an_engine_that_does_not_answer_is_named_and_its_containers_can_be_found
     assert remove_all(root).startswith("docker does not answer")
     assert account_id(root) == account
     assert remove_all(root).startswith("docker does not answer")
+
+
+def test_an_engine_that_the_account_never_had_is_not_asked_to_remove_anything(
+    root: Root, programs: Path, tmp_path: Path
+) -> None:
+    used(root, "docker")
+    for engine in ("docker", "podman"):
+        program(programs, engine, ANSWERING.format(calls=tmp_path / engine, code=0))
+    assert remove_all(root) == ""
+    assert "label=spcs.local.account" in (tmp_path / "docker").read_text()
+    assert "label=spcs.local.account" not in (tmp_path / "podman").read_text()
