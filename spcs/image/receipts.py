@@ -23,7 +23,7 @@ class Receipt:
 
     `outcome` says in one line what the command that wrote this did, and `changed` whether that was anything at all.
     `elsewhere` is another name under which the same inputs were pushed before: `host/db/schema/repo/name@sha256:…`.
-    `missed` is when the registry said that it has no such image, in seconds since 1970; 0 if it was not asked.
+    `missed` is when the registry said that it has no such image, in seconds since 1970; 0 if it has not said so.
     """
 
     job: str
