@@ -69,8 +69,11 @@ async def _carry(source: StreamReader, target: StreamWriter, seconds: float, bef
             await target.drain()
 
     delivering, block = asyncio.create_task(deliver()), b"-"
-    while block:
-        block = await source.read(BLOCK)
-        due.put_nowait((clock() + seconds + before, block))
-        before = 0.0
-    await delivering
+    try:
+        while block:
+            block = await source.read(BLOCK)
+            due.put_nowait((clock() + seconds + before, block))
+            before = 0.0
+        await delivering
+    finally:
+        delivering.cancel()  # a connection that was reset has nothing more to say
